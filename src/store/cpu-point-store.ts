@@ -1,0 +1,203 @@
+import { BadFrameError, UserError } from '../errors.js';
+import { ENTROPY_SCALE, LOG_SCALE, MAX_PIXELS, MIN_P, P_SCALE } from './fixed-point.js';
+import type { Incidences } from './incidences.js';
+import type { Points, PointStore, SuperpixelScores } from './point-store.js';
+import { VoxelTable } from './voxel-table.js';
+
+const CHUNK_BITS = 12;
+const CHUNK_MASK = (1 << CHUNK_BITS) - 1;
+
+/** A point store in this process's memory: 4 (2 C + 2) bytes a voxel and its key, some 150 for 13 classes. */
+export class CpuPointStore implements PointStore {
+  /** Dense ids of the scene's voxels; the overlap index shares them. */
+  readonly voxels = new VoxelTable();
+  /** Records of [pixels, frames, Σ P (C), Σ −log P (C)] by voxel id, in chunks that never move. */
+  readonly #chunks: Uint32Array[] = [];
+  readonly #stride: number;
+
+  constructor(readonly classes: number) {
+    this.#stride = 2 + 2 * classes;
+  }
+
+  async integrate(incidences: Incidences, name: string): Promise<void> {
+    const ids = this.#idsOf(incidences);
+    const { pixels, voxel } = incidences;
+    const own = new Uint32Array(ids.length);
+    for (let row = 0; row < pixels.length; row++) own[voxel[row]] += pixels[row];
+    for (let i = 0; i < ids.length; i++) {
+      const seen = this.#chunks[ids[i] >>> CHUNK_BITS][(ids[i] & CHUNK_MASK) * this.#stride];
+      if (seen + own[i] > MAX_PIXELS)
+        throw new BadFrameError(
+          name,
+          `sees a voxel that ${seen} pixels have seen already, the most that its sums can hold is ${MAX_PIXELS}`,
+        );
+    }
+    this.#add(incidences, ids, 1);
+  }
+
+  async remove(incidences: Incidences): Promise<void> {
+    this.#add(incidences, this.#idsOf(incidences), -1);
+  }
+
+  async merge(points: Points): Promise<void> {
+    const C = this.classes;
+    if (points.classes !== C)
+      throw new UserError(`A store of ${C} classes cannot take in points of ${points.classes} classes.`);
+    const ids = this.#reserve(points.voxels);
+    for (let i = 0; i < ids.length; i++) {
+      const chunk = this.#chunks[ids[i] >>> CHUNK_BITS];
+      const at = (ids[i] & CHUNK_MASK) * this.#stride;
+      if (chunk[at] + points.pixels[i] > MAX_PIXELS)
+        throw new UserError(`Merged stores would hold more than ${MAX_PIXELS} pixels in one voxel.`);
+      chunk[at] += points.pixels[i];
+      chunk[at + 1] += points.frames[i];
+      for (let c = 0; c < C; c++) {
+        chunk[at + 2 + c] += points.sumP[i * C + c];
+        chunk[at + 2 + C + c] += points.sumNegLog[i * C + c];
+      }
+    }
+  }
+
+  async snapshot(): Promise<Points> {
+    const { classes: C, voxels } = this;
+    const order: number[] = [];
+    for (let id = 0; id < voxels.count; id++)
+      if (this.#chunks[id >>> CHUNK_BITS][(id & CHUNK_MASK) * this.#stride] > 0) order.push(id);
+    order.sort(
+      (a, b) =>
+        voxels.coordinate(a, 0) - voxels.coordinate(b, 0) ||
+        voxels.coordinate(a, 1) - voxels.coordinate(b, 1) ||
+        voxels.coordinate(a, 2) - voxels.coordinate(b, 2),
+    );
+    const points: Points = {
+      classes: C,
+      voxels: new Int32Array(3 * order.length),
+      pixels: new Uint32Array(order.length),
+      frames: new Uint32Array(order.length),
+      sumP: new Uint32Array(order.length * C),
+      sumNegLog: new Uint32Array(order.length * C),
+    };
+    order.forEach((id, i) => {
+      const chunk = this.#chunks[id >>> CHUNK_BITS];
+      const at = (id & CHUNK_MASK) * this.#stride;
+      for (const axis of [0, 1, 2] as const) points.voxels[3 * i + axis] = voxels.coordinate(id, axis);
+      points.pixels[i] = chunk[at];
+      points.frames[i] = chunk[at + 1];
+      points.sumP.set(chunk.subarray(at + 2, at + 2 + C), i * C);
+      points.sumNegLog.set(chunk.subarray(at + 2 + C, at + 2 + 2 * C), i * C);
+    });
+    return points;
+  }
+
+  /**
+   * View entropy of a voxel is −Σ Q log Q with Q = Σ P / n (Eq. 3 and 4).
+   *
+   * View divergence of a pixel i is Σ P_i log P_i − Σ P_i · mean log P_j (Eq. 5, exactly: the divergence is linear
+   * in log P_j). The mean runs over the *other* frames' pixels in the voxel and the pixel itself, since a voxel holds
+   * several pixels of one frame, and those are no other views. Summed over a row's pixels, with m = n − n_own + 1,
+   *
+   *     Σ_i VD_i = (1 − 1/m) Σ_i Σ P_i log P_i − (1/m) Σ_c (Σ_i P_i) (L − L_own),
+   *
+   * which the row's sums give without the probability maps.
+   */
+  async score(incidences: Incidences): Promise<SuperpixelScores> {
+    const { classes: C, superpixels: R, rowStart, voxel, pixels, sumP, sumNegLog, sumEntropy } = incidences;
+    const V = incidences.voxels.length / 3;
+    // The frame's own share of each voxel, over all superpixels that meet there.
+    const ownPixels = new Uint32Array(V);
+    const ownNegLog = new Uint32Array(V * C);
+    for (let row = 0; row < pixels.length; row++) {
+      ownPixels[voxel[row]] += pixels[row];
+      const to = voxel[row] * C;
+      for (let c = 0, from = row * C; c < C; c++) ownNegLog[to + c] += sumNegLog[from + c];
+    }
+
+    const entropy = new Float64Array(V);
+    const frames = new Uint32Array(V);
+    const others = new Uint32Array(V);
+    // Σ −log P of the other frames, in nats × LOG_SCALE: exact in doubles.
+    const othersNegLog = new Float64Array(V * C);
+    for (let v = 0; v < V; v++) {
+      const id = this.voxels.find(
+        incidences.voxels[3 * v],
+        incidences.voxels[3 * v + 1],
+        incidences.voxels[3 * v + 2],
+      );
+      if (id < 0) throw new Error('scored a frame that is not in the store');
+      const chunk = this.#chunks[id >>> CHUNK_BITS];
+      const at = (id & CHUNK_MASK) * this.#stride;
+      const n = chunk[at];
+      frames[v] = chunk[at + 1];
+      others[v] = n - ownPixels[v];
+      let h = 0;
+      for (let c = 0; c < C; c++) {
+        const q = chunk[at + 2 + c] / (n * P_SCALE);
+        if (q > MIN_P) h -= q * Math.log(q);
+        othersNegLog[v * C + c] = chunk[at + 2 + C + c] - ownNegLog[v * C + c];
+      }
+      entropy[v] = h;
+    }
+
+    const scores: SuperpixelScores = {
+      pixels: incidences.superpixelPixels,
+      scoredPixels: new Uint32Array(R),
+      viewEntropy: new Float32Array(R),
+      viewDivergence: new Float32Array(R),
+      views: new Float32Array(R),
+    };
+    for (let r = 0; r < R; r++) {
+      let scored = 0;
+      let entropySum = 0;
+      let divergenceSum = 0;
+      let viewSum = 0;
+      for (let row = rowStart[r]; row < rowStart[r + 1]; row++) {
+        const v = voxel[row];
+        scored += pixels[row];
+        entropySum += pixels[row] * entropy[v];
+        viewSum += pixels[row] * frames[v];
+        if (others[v] === 0) continue; // no other view, no divergence
+        let cross = 0;
+        for (let c = 0; c < C; c++) cross += sumP[row * C + c] * othersNegLog[v * C + c];
+        const m = others[v] + 1;
+        divergenceSum +=
+          cross / (P_SCALE * LOG_SCALE * m) - (1 - 1 / m) * (sumEntropy[row] / ENTROPY_SCALE);
+      }
+      scores.scoredPixels[r] = scored;
+      scores.viewEntropy[r] = entropySum / scored;
+      scores.viewDivergence[r] = divergenceSum / scored;
+      scores.views[r] = viewSum / scored;
+    }
+    return scores;
+  }
+
+  #idsOf(incidences: Incidences): Uint32Array {
+    if (incidences.classes !== this.classes)
+      throw new UserError(
+        `The store holds ${this.classes} classes, the frame's probabilities have ${incidences.classes}.`,
+      );
+    return this.#reserve(incidences.voxels);
+  }
+
+  #reserve(voxels: Int32Array): Uint32Array {
+    const ids = this.voxels.addAll(voxels);
+    while (this.#chunks.length << CHUNK_BITS < this.voxels.count)
+      this.#chunks.push(new Uint32Array((CHUNK_MASK + 1) * this.#stride));
+    return ids;
+  }
+
+  /** Adds (sign 1) or subtracts (−1) every row. Typed arrays wrap modulo 2³², so subtraction is exact. */
+  #add(incidences: Incidences, ids: Uint32Array, sign: 1 | -1): void {
+    const { classes: C, voxel, pixels, sumP, sumNegLog } = incidences;
+    for (let row = 0; row < pixels.length; row++) {
+      const id = ids[voxel[row]];
+      const chunk = this.#chunks[id >>> CHUNK_BITS];
+      const at = (id & CHUNK_MASK) * this.#stride;
+      chunk[at] += sign * pixels[row];
+      for (let c = 0, from = row * C; c < C; c++, from++) {
+        chunk[at + 2 + c] += sign * sumP[from];
+        chunk[at + 2 + C + c] += sign * sumNegLog[from];
+      }
+    }
+    for (const id of ids) this.#chunks[id >>> CHUNK_BITS][(id & CHUNK_MASK) * this.#stride + 1] += sign;
+  }
+}
