@@ -57,3 +57,14 @@ export function halfValues(): Float32Array {
   }
   return unitHalves;
 }
+
+/** The most probable class of each pixel, the first of equals. Halves in [0, 1] are ordered as their bits are. */
+export function mostProbable({ classes, data }: ProbabilityMap): Uint8Array {
+  const labels = new Uint8Array(data.length / classes);
+  for (let i = 0, at = 0; i < labels.length; i++, at += classes) {
+    let best = 0;
+    for (let c = 1; c < classes; c++) if (data[at + c] > data[at + best]) best = c;
+    labels[i] = best;
+  }
+  return labels;
+}

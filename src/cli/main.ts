@@ -1,0 +1,112 @@
+#!/usr/bin/env node
+import { Command } from 'commander';
+import { replay } from '../../pipelines/replay.js';
+import { infer, report, score, select } from '../../pipelines/stages.js';
+import { UserError } from '../errors.js';
+import { openRun } from '../stages/run.js';
+import { trainStage } from '../stages/train.js';
+import { VERSION } from '../version.js';
+import { doctor } from './doctor.js';
+import { consoleMonitor } from './monitor.js';
+import { addRunOptions, givenRunOptions } from './options.js';
+import { pickTable, runSummary } from './summary.js';
+import { synth } from './synth.js';
+
+const program = new Command('viewal')
+  .description('Tells people with RGB-D recordings which superpixels to label next.')
+  .version(VERSION)
+  .showHelpAfterError('Run the command with --help for its options and an example.')
+  .configureHelp({ sortSubcommands: false });
+
+const monitor = consoleMonitor();
+
+addRunOptions(
+  program
+    .command('replay <recording>')
+    .description('the whole job: train, infer, score and select, with a report')
+    .requiredOption('--out <run>', 'run folder; a killed run goes on where it stopped'),
+  [
+    ...(['budget', 'labelled', 'model', 'probabilities', 'superpixels', 'steps', 'width', 'head', 'draws'] as const),
+    ...(['voxel', 'views', 'superpixelCount', 'format', 'size', 'seed', 'backend', 'workers'] as const),
+  ],
+)
+  .addHelpText('after', example('viewal replay my-recording --out runs/first --budget 100superpixels'))
+  .action(async (recording: string, values: { out: string }) => {
+    const run = await openRun(values.out, givenRunOptions(values), { recording, monitor });
+    const selections = await replay(run);
+    console.log(pickTable(selections));
+    console.log(await runSummary(run, selections));
+  });
+
+const stage = (name: string, description: string, options: Parameters<typeof addRunOptions>[1]) =>
+  addRunOptions(
+    program
+      .command(`${name} <run>`)
+      .description(description)
+      .option('--recording <folder>', 'the recording, for a run folder that is new')
+      .addHelpText('after', example(`viewal ${name} runs/first`)),
+    options,
+  );
+
+type StageValues = { recording?: string };
+
+const open = (out: string, values: StageValues) =>
+  openRun(out, givenRunOptions(values as Record<string, unknown>), {
+    resume: true,
+    monitor,
+    ...(values.recording === undefined ? {} : { recording: values.recording }),
+  });
+
+stage('train', 'stage 1: train the network on the labelled frames', [
+  ...(['labelled', 'steps', 'width', 'head', 'format', 'size', 'seed', 'backend'] as const),
+]).action(async (out: string, values: StageValues) => {
+  const run = await open(out, values);
+  console.log(`The network is in ${await trainStage(run)}.`);
+});
+
+stage('infer', 'stage 2: class probabilities of every frame, by MC dropout', [
+  ...(['model', 'draws', 'seed', 'backend', 'workers'] as const),
+]).action(async (out: string, values: StageValues) => {
+  const run = await open(out, values);
+  await infer(run);
+  console.log(`Probability maps are in ${run.folder.path}/probabilities.`);
+});
+
+stage('score', 'stage 3: superpixels, point store, view entropy and view divergence', [
+  ...(['superpixelCount', 'superpixels', 'probabilities', 'voxel', 'views'] as const),
+]).action(async (out: string, values: StageValues) => {
+  const run = await open(out, values);
+  await score(run);
+  console.log(`Scores are in ${run.folder.path}/scores.`);
+});
+
+stage('select', 'stage 4: the superpixels to label', ['budget', 'labelled']).action(
+  async (out: string, values: StageValues) => {
+    const run = await open(out, values);
+    const selections = await select(run);
+    console.log(pickTable(selections));
+    console.log(`Selections are in ${run.folder.path}/selections.`);
+  },
+);
+
+stage('report', 'stage 5: report.html', []).action(async (out: string, values: StageValues) => {
+  const run = await open(out, values);
+  console.log(`The report is ${await report(run)}.`);
+});
+
+synth(program.command('synth'), monitor);
+doctor(program.command('doctor'));
+
+function example(line: string): string {
+  return `\nExample:\n  $ ${line}\n`;
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof UserError) console.error(`error: ${error.message}`);
+  else if (process.env.VIEWAL_DEBUG) console.error(error);
+  else
+    console.error(`error: something unexpected happened: ${(error as Error).message} (VIEWAL_DEBUG=1 shows where)`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,103 @@
+import { MultiBar, Presets } from 'cli-progress';
+import type { Monitor, Progress } from '../stages/monitor.js';
+
+/** Milliseconds between lines where there is no terminal to draw bars on. */
+const LINE_EVERY = 10_000;
+
+/** Bars with rate and time left on a terminal; a line now and then elsewhere. Writes to standard error. */
+export function consoleMonitor(stream: NodeJS.WriteStream = process.stderr): Monitor {
+  return stream.isTTY ? barMonitor(stream) : lineMonitor(stream);
+}
+
+function barMonitor(stream: NodeJS.WriteStream): Monitor {
+  let bars: MultiBar | undefined;
+  let running = 0;
+  const say = (line: string) => (bars ? bars.log(`${line}\n`) : stream.write(`${line}\n`));
+  return {
+    note: say,
+    warn: (line) => say(`warning: ${line}`),
+    begin(stage, total, unit) {
+      bars ??= new MultiBar(
+        {
+          stream,
+          format: '{stage} {bar} {value}/{total} {unit} · {rate} {unit}/s · {left} left {detail}',
+          hideCursor: true,
+          fps: 5,
+          etaBuffer: 50,
+        },
+        Presets.shades_classic,
+      );
+      running++;
+      const clock = new Clock(total);
+      const bar = bars.create(total, 0, { stage: stage.padEnd(8), unit, detail: '', rate: '–', left: '–' });
+      return {
+        advance(steps = 1, detail = '') {
+          clock.advance(steps);
+          bar.increment(steps, { detail, rate: clock.rate(), left: clock.left() });
+        },
+        end() {
+          bar.update({ left: '0s' });
+          if (--running > 0) return;
+          bars?.stop();
+          bars = undefined;
+        },
+      };
+    },
+  };
+}
+
+function lineMonitor(stream: NodeJS.WriteStream): Monitor {
+  const say = (line: string) => stream.write(`${line}\n`);
+  return {
+    note: say,
+    warn: (line) => say(`warning: ${line}`),
+    begin(stage, total, unit): Progress {
+      const clock = new Clock(total);
+      let next = performance.now() + LINE_EVERY;
+      say(`${stage}: ${total} ${unit}`);
+      return {
+        advance(steps = 1, detail = '') {
+          clock.advance(steps);
+          if (performance.now() < next || clock.done >= total) return;
+          next = performance.now() + LINE_EVERY;
+          say(`${stage}: ${clock.done}/${total} ${unit}, ${clock.rate()} ${unit}/s, ${clock.left()} left ${detail}`.trim());
+        },
+        end: () => say(`${stage}: done, ${clock.done} ${unit} in ${duration(clock.seconds())}`),
+      };
+    },
+  };
+}
+
+/** Rate and time left of a stage. */
+class Clock {
+  done = 0;
+  readonly #start = performance.now();
+
+  constructor(readonly total: number) {}
+
+  advance(steps: number): void {
+    this.done += steps;
+  }
+
+  seconds(): number {
+    return (performance.now() - this.#start) / 1000;
+  }
+
+  rate(): string {
+    const rate = this.done / this.seconds();
+    return rate >= 100 ? rate.toFixed(0) : rate.toPrecision(2);
+  }
+
+  left(): string {
+    return duration(((this.total - this.done) * this.seconds()) / Math.max(1, this.done));
+  }
+}
+
+/** Seconds as `4s`, `3m20s` or `2h05m`. */
+export function duration(seconds: number): string {
+  const s = Math.round(seconds);
+  const pad = (n: number) => `${n}`.padStart(2, '0');
+  if (s < 60) return `${s}s`;
+  if (s < 3600) return `${Math.floor(s / 60)}m${pad(s % 60)}s`;
+  return `${Math.floor(s / 3600)}h${pad(Math.floor((s % 3600) / 60))}m`;
+}

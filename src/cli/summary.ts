@@ -1,0 +1,52 @@
+import Table from 'cli-table3';
+import { readParquet } from '../tables/parquet.js';
+import { FRAMES, METRICS, type SelectionRow } from '../tables/schemas.js';
+import type { Run } from '../stages/run.js';
+
+/** Picks shown on the terminal; the table in the run folder has them all. */
+const SHOWN = 10;
+
+/** The first picks as a table. */
+export function pickTable(selections: readonly SelectionRow[]): string {
+  if (selections.length === 0) return 'Nothing to select: every superpixel is labelled, or none has depth.';
+  const table = new Table({
+    head: ['rank', 'scene', 'frame', 'superpixel', 'pixels', 'view entropy', 'view divergence', 'same surface in'],
+    style: { head: [], border: [] },
+    colAligns: ['right', 'left', 'left', 'right', 'right', 'right', 'right', 'right'],
+  });
+  for (const pick of selections.slice(0, SHOWN))
+    table.push([
+      pick.rank,
+      pick.scene,
+      pick.frame,
+      pick.superpixel,
+      pick.pixels,
+      pick.view_entropy.toFixed(3),
+      pick.view_divergence.toFixed(3),
+      `${pick.overlap_set - 1} more`,
+    ]);
+  const rest = selections.length - SHOWN;
+  return rest > 0 ? `${table}\n… and ${rest} more.` : `${table}`;
+}
+
+/** What was done, what was left out, and where things are. */
+export async function runSummary(run: Run, selections: readonly SelectionRow[]): Promise<string> {
+  let used = 0;
+  let skipped = run.recording.bad.length;
+  for (const scene of run.scenes.keys()) {
+    const rows = await readParquet(run.folder.sceneFile(FRAMES.name, scene, 'parquet'), FRAMES);
+    used += rows?.filter((row) => row.used).length ?? 0;
+  }
+  skipped += run.recording.frames.length - used;
+  const metrics = (await readParquet(run.folder.runFile(METRICS.name), METRICS)) ?? [];
+  const pool = metrics.find((row) => row.split === 'pool' && row.metric === 'miou');
+  const pixels = selections.reduce((sum, pick) => sum + pick.pixels, 0);
+  const images = pixels / (run.size.width * run.size.height);
+  return [
+    `${selections.length} superpixels to label, ${images.toFixed(2)} images' worth (budget ${run.options.budget}).`,
+    `${used} frames of ${run.scenes.size} scene${run.scenes.size === 1 ? '' : 's'} used, ${skipped} skipped, ${run.training.size} trained on.`,
+    ...(pool?.value ? [`The network's mIoU on the ${pool.frames} other labelled frames is ${(100 * pool.value).toFixed(1)} %.`] : []),
+    `Run folder: ${run.folder.path}`,
+    `Report:     ${run.folder.report}`,
+  ].join('\n');
+}

@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { UserError } from './errors.js';
+
+/** Endings of files that are being written; one left by a killed process is removed by the next run. */
+export const TEMPORARY = '.partial';
+
+/**
+ * Writes a file so that it appears whole or not at all: into a temporary beside it, flushed, then renamed.
+ *
+ * @param write makes the temporary file at the path it is given
+ * @throws UserError where the disk is full or the folder cannot be written
+ */
+export async function writeAtomically(path: string, write: (temporary: string) => Promise<void>): Promise<void> {
+  const temporary = `${path}.${randomUUID().slice(0, 8)}${TEMPORARY}`;
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await write(temporary);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw explain(error, path);
+  }
+}
+
+/** Writes bytes or text atomically; see `writeAtomically`. */
+export async function writeFileAtomically(path: string, content: Uint8Array | string): Promise<void> {
+  await writeAtomically(path, async (temporary) => {
+    const file = await open(temporary, 'w');
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  });
+}
+
+/** Whether an error from the file system says that nothing is there. */
+export function isMissing(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
+function explain(error: unknown, path: string): unknown {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+    case 'EFBIG':
+      return new UserError(
+        `The disk is full: could not write ${path}. Free some space and run the same command again; what is done is kept.`,
+      );
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new UserError(`Could not write ${path}: expected a folder that this user may write to.`);
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return new UserError(`Could not write ${path}: expected a folder, but a file is in the way.`);
+    default:
+      return error;
+  }
+}

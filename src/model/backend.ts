@@ -1,0 +1,105 @@
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { dirname, sep } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { registerWasmKernels } from './wasm-kernels.js';
+
+export type BackendName = 'wasm' | 'cpu';
+/** What `--backend` takes; `auto` picks the fastest that this machine runs. */
+export type BackendChoice = 'auto' | BackendName;
+
+export const BACKEND_CHOICES: readonly BackendChoice[] = ['auto', 'wasm', 'cpu'];
+
+/** The backend that a choice comes to: the fastest present, WebAssembly, unless one is named. */
+export function chooseBackend(choice: BackendChoice = 'auto'): BackendName {
+  return choice === 'auto' ? 'wasm' : choice;
+}
+
+/** What `doctor` says about one backend. */
+export interface BackendReport {
+  readonly name: BackendName;
+  readonly available: boolean;
+  /** Version and speed, or the reason why it cannot be used. */
+  readonly detail: string;
+}
+
+export interface BackendsReport {
+  readonly node: string;
+  readonly cores: number;
+  readonly backends: readonly BackendReport[];
+  readonly chosen: BackendName;
+  readonly reason: string;
+}
+
+/** tfjs picks the SIMD build by itself where the engine runs it, and every engine from Node 16.4 on does. */
+async function wasmSimd(): Promise<boolean> {
+  await import('@tensorflow/tfjs-backend-wasm');
+  return (await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')) === true;
+}
+
+/** Says which backends this machine has, and which of them `choice` gives and why. Starts none. */
+export async function describeBackends(choice: BackendChoice = 'auto'): Promise<BackendsReport> {
+  const simd = await wasmSimd();
+  const { version_wasm } = await import('@tensorflow/tfjs-backend-wasm');
+  const chosen = chooseBackend(choice);
+  const reasons = {
+    auto: `the fastest present; each worker runs one thread of it, and ${availableParallelism()} workers fill the cores`,
+    wasm: 'asked for',
+    cpu: 'asked for',
+  };
+  return {
+    node: process.versions.node,
+    cores: availableParallelism(),
+    backends: [
+      {
+        name: 'wasm',
+        available: true,
+        detail: `tfjs-backend-wasm ${version_wasm}, ${simd ? 'with SIMD' : 'without SIMD (about 4 times slower)'}`,
+      },
+      {
+        name: 'cpu',
+        available: true,
+        detail: `tfjs-backend-cpu ${tf.version_core}, plain JavaScript, about 30 times slower: for checks only`,
+      },
+    ],
+    chosen,
+    reason: reasons[choice],
+  };
+}
+
+/**
+ * Makes `choice` the backend of this thread's tfjs and returns its name. Calling it again is free; tfjs has one
+ * backend a thread, so a process that wants two cores starts two workers.
+ */
+export async function startBackend(choice: BackendChoice = 'auto'): Promise<BackendName> {
+  // Production mode: tfjs greets no one on the console and skips its checks for NaN.
+  tf.enableProdMode();
+  const name = chooseBackend(choice);
+  if (name === 'wasm') await startWasm();
+  else {
+    await import('@tensorflow/tfjs-backend-cpu');
+    await tf.setBackend('cpu');
+  }
+  return name;
+}
+
+async function startWasm(): Promise<void> {
+  const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
+  if (tf.findBackend('wasm') === null) {
+    // The binaries lie beside the installed package's entry, wherever the working directory is.
+    const entry = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
+    setWasmPaths(dirname(entry) + sep);
+    const before = (['uncaughtException', 'unhandledRejection'] as const).map(
+      (event) => [event, new Set<unknown>(process.listeners(event as 'uncaughtException'))] as const,
+    );
+    await tf.setBackend('wasm');
+    // Emscripten's glue adds handlers that rethrow whatever error nobody caught, in the whole process. Errors
+    // are not its business.
+    for (const [event, known] of before) {
+      for (const listener of process.listeners(event as 'uncaughtException')) {
+        if (!known.has(listener)) process.removeListener(event, listener);
+      }
+    }
+    registerWasmKernels();
+  } else await tf.setBackend('wasm');
+}

@@ -1,0 +1,127 @@
+import { join } from 'node:path';
+import { UserError } from '../errors.js';
+import { type DeepLabConfig, parameterSpecs } from './deeplab.js';
+import type { HostTensor, Network } from './network.js';
+import { readSafetensors, type SafetensorsFile, writeSafetensors } from './safetensors.js';
+import type { TrainingOptions, TrainingState } from './train.js';
+
+/** In a model folder: the network, for inference. */
+export const MODEL_FILE = 'model.safetensors';
+/** In a model folder while training goes on: network, momentum and progress in one file, so that they agree. */
+export const TRAINING_FILE = 'training.safetensors';
+
+const FORMAT = 'viewal-deeplab-1';
+const VELOCITY = 'velocity/';
+
+/** Writes the network of a model folder, making the folder. Whole or not at all. */
+export async function saveNetwork(folder: string, network: Network, step: number): Promise<void> {
+  await writeSafetensors(join(folder, MODEL_FILE), {
+    metadata: { ...describe(network), step: `${step}` },
+    tensors: network.tensors,
+  });
+}
+
+/** @throws UserError if the file is absent, broken, or not a network of ours; the message names file and tensor */
+export async function loadNetwork(folder: string): Promise<Network> {
+  const file = join(folder, MODEL_FILE);
+  return networkOf(await readSafetensors(file), file);
+}
+
+/** Writes a state from which training resumes. Whole or not at all. */
+export async function saveTraining(folder: string, state: TrainingState): Promise<void> {
+  const { network, velocity, step, options, images } = state;
+  const momentum = [...velocity].map(([name, tensor]) => [VELOCITY + name, tensor] as const);
+  await writeSafetensors(join(folder, TRAINING_FILE), {
+    metadata: {
+      ...describe(network),
+      step: `${step}`,
+      images: `${images}`,
+      options: JSON.stringify(options),
+    },
+    tensors: new Map([...network.tensors, ...momentum]),
+  });
+}
+
+/** @throws UserError as `loadNetwork` does */
+export async function loadTraining(folder: string): Promise<TrainingState> {
+  const file = join(folder, TRAINING_FILE);
+  const content = await readSafetensors(file);
+  const velocity = new Map<string, HostTensor>();
+  const tensors = new Map<string, HostTensor>();
+  for (const [name, tensor] of content.tensors) {
+    if (name.startsWith(VELOCITY)) velocity.set(name.slice(VELOCITY.length), tensor);
+    else tensors.set(name, tensor);
+  }
+  const network = networkOf({ ...content, tensors }, file);
+  const learnt = parameterSpecs(network.config).filter(({ role }) => role !== 'mean' && role !== 'variance');
+  requireTensors(file, VELOCITY, learnt, velocity);
+  const options = parseJson<TrainingOptions>(content.metadata.options);
+  const [step, images] = [Number(content.metadata.step), Number(content.metadata.images)];
+  if (!options?.crop || !Number.isInteger(step) || !Number.isInteger(images)) {
+    throw new UserError(
+      `${file} says not how far training had come; expected a file written while training.`,
+    );
+  }
+  return { network, velocity, step, options, images };
+}
+
+function describe({ config, classNames }: Network): Record<string, string> {
+  return { format: FORMAT, config: JSON.stringify(config), classNames: JSON.stringify(classNames) };
+}
+
+function networkOf({ metadata, tensors }: SafetensorsFile, file: string): Network {
+  if (metadata.format !== FORMAT) {
+    throw new UserError(
+      `${file} holds no network of this version: expected format ${FORMAT}, found ${metadata.format ?? 'none'}.`,
+    );
+  }
+  const config = parseJson<DeepLabConfig>(metadata.config);
+  const classNames = parseJson<string[]>(metadata.classNames);
+  if (!config || !isConfig(config) || !Array.isArray(classNames) || classNames.length !== config.classes) {
+    throw new UserError(
+      `${file} does not say what network it holds: its config or class names are malformed.`,
+    );
+  }
+  requireTensors(file, '', parameterSpecs(config), tensors);
+  return { config, classNames, tensors };
+}
+
+function isConfig({ width, head, classes }: DeepLabConfig): boolean {
+  return (
+    (width === 0.35 || width === 1) &&
+    (head === 'slim' || head === 'full') &&
+    Number.isInteger(classes) &&
+    classes >= 2
+  );
+}
+
+function requireTensors(
+  file: string,
+  prefix: string,
+  specs: readonly { name: string; shape: readonly number[] }[],
+  tensors: ReadonlyMap<string, HostTensor>,
+): void {
+  for (const { name, shape } of specs) {
+    const tensor = tensors.get(name);
+    if (tensor === undefined)
+      throw new UserError(`${file} lacks tensor ${prefix}${name} of shape [${shape}].`);
+    if (`${tensor.shape}` !== `${shape}`) {
+      throw new UserError(
+        `${file}: tensor ${prefix}${name} has shape [${tensor.shape}], expected [${shape}] by its config.`,
+      );
+    }
+  }
+  const expected = new Set(specs.map(({ name }) => name));
+  for (const name of tensors.keys()) {
+    if (!expected.has(name))
+      throw new UserError(`${file} has a tensor ${prefix}${name} that its config has not.`);
+  }
+}
+
+function parseJson<T>(text: string | undefined): T | undefined {
+  try {
+    return JSON.parse(text ?? '') as T;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,59 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Frame, Size } from '../frame.js';
+import { type DropoutMasks, type Features, features, logits, upsample4 } from './deeplab.js';
+import { FoldedLayers } from './folded-layers.js';
+import type { Network } from './network.js';
+
+/** The part of a frame that a network looks at. */
+export type ColourImage = Pick<Frame, 'width' | 'height' | 'colour'>;
+
+/**
+ * A network with its tensors on this thread's backend, batch norm folded. The owner disposes it; tensors that a
+ * method returns are the caller's.
+ */
+export class InferenceNetwork {
+  private readonly layers: FoldedLayers;
+
+  constructor(private readonly network: Network) {
+    this.layers = new FoldedLayers(network.tensors);
+  }
+
+  /** The deterministic part of the network. */
+  features(image: ColourImage): Features {
+    return tf.tidy(() => {
+      const { high, low } = features(this.layers, this.network.config, imageTensor(image));
+      return { high: [...high], low };
+    });
+  }
+
+  /** Class probabilities [1, H, W, C] of one draw: the softmax of the logits upsampled to the image. */
+  probabilities(of: Features, { width, height }: Size, masks?: DropoutMasks): tf.Tensor4D {
+    return tf.tidy(() => tf.softmax(upsample4(logits(this.layers, of, masks), height, width)));
+  }
+
+  /** The likeliest class of each pixel, H×W, dropout off. */
+  labels(image: ColourImage): Uint8Array {
+    const likeliest = tf.tidy(() => tf.argMax(this.probabilities(this.features(image), image), 3));
+    const labels = Uint8Array.from(likeliest.dataSync());
+    likeliest.dispose();
+    return labels;
+  }
+
+  dispose(): void {
+    this.layers.dispose();
+  }
+}
+
+/** Colours as the network takes them, in [−1, 1]: the input of MobileNetV2's published weights. */
+export function normaliseColour(value: number): number {
+  return value / 127.5 - 1;
+}
+
+function imageTensor({ width, height, colour }: ColourImage): tf.Tensor4D {
+  if (colour.length !== width * height * 3) {
+    throw new RangeError(`expected ${width}×${height}×3 bytes of colour, got ${colour.length}`);
+  }
+  const values = new Float32Array(colour.length);
+  for (let i = 0; i < values.length; i++) values[i] = normaliseColour(colour[i]);
+  return tf.tensor4d(values, [1, height, width, 3]);
+}

@@ -1,0 +1,35 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+/**
+ * Mean cross-entropy over the labelled pixels, natural logarithm. A pixel whose label is not below the number of
+ * classes (so also `IGNORE`) does not count; with none left the loss and its gradient are 0.
+ *
+ * @param logits [N, H, W, C]
+ * @param labels [N, H, W], int32, none negative
+ */
+export function crossEntropy(logits: tf.Tensor4D, labels: tf.Tensor3D): tf.Scalar {
+  const classes = logits.shape[3];
+  const pixels = labels.size;
+  const loss = tf.customGrad<tf.Scalar>((...args) => {
+    const [input, save] = args as [tf.Tensor4D, tf.GradSaveFunc];
+    const probabilities = tf.softmax(tf.reshape(input, [pixels, classes]));
+    // A label outside 0..C−1 gives a row of zeros.
+    const target = tf.cast(tf.oneHot(tf.reshape(labels, [pixels]) as tf.Tensor1D, classes), 'float32');
+    const labelled = tf.cast(tf.less(tf.reshape(labels, [pixels]), tf.scalar(classes, 'int32')), 'float32');
+    const weight = tf.div(labelled, tf.maximum(tf.sum(labelled), 1));
+    const ofLabel = tf.sum(tf.mul(probabilities, target), 1);
+    // Only the value is clamped, so that a hopeless pixel cannot make it infinite; the gradient is exact.
+    const value = tf.neg(tf.sum(tf.mul(tf.log(tf.maximum(ofLabel, 1e-30)), weight)));
+    save([probabilities, target, weight]);
+    return {
+      value: value as tf.Scalar,
+      gradFunc: (dy, saved) =>
+        tf.tidy(() => {
+          const [p, t, w] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor1D];
+          const gradient = tf.mul(tf.sub(p, t), tf.reshape(tf.mul(w, dy), [pixels, 1]));
+          return tf.reshape(gradient, logits.shape);
+        }),
+    };
+  });
+  return loss(logits);
+}

@@ -1,0 +1,282 @@
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BadFrameError, UserError } from '../errors.js';
+import { type Frame, frameName, IGNORE, type Size } from '../frame.js';
+import type { DepthCamera } from './depth-camera.js';
+import { decodeColour, decodeGrey, type GreyImage } from './images.js';
+import { fileFault, readBytes } from './input-files.js';
+import { parsePose } from './pose.js';
+import type { BadEntry, FrameEntry, Recording } from './recording.js';
+import { averageColour, intrinsicsAtWorkingSize, requireSameShape, sampleNearest } from './working-size.js';
+
+/** What a frame is made of, a file each. */
+export type Part = 'colour' | 'depth' | 'pose' | 'label' | 'superpixels';
+
+const PARTS: readonly Part[] = ['colour', 'depth', 'pose', 'label', 'superpixels'];
+const NEEDED: readonly Part[] = ['colour', 'depth', 'pose'];
+
+export interface FrameId {
+  readonly scene: string;
+  readonly id: string;
+}
+
+/** A recording as a layout sees it: which frames there are, and what its files are called. */
+export interface FileLayout {
+  /** Absolute path of the recording. */
+  readonly path: string;
+  readonly format: string;
+  readonly classes: readonly string[];
+  /** Every frame that has at least one of its needed files, in any order, each once. */
+  readonly frames: readonly FrameId[];
+  /** Names of the files there are, relative to the recording, with forward slashes. */
+  readonly present: ReadonlySet<string>;
+  readonly labelledList?: ReadonlySet<string> | undefined;
+  /** What the file of a part may be called, relative to the recording; the first one present is taken. */
+  fileNames(part: Part, frame: FrameId): readonly string[];
+  /**
+   * The camera of a scene; called once a scene.
+   * @throws BadFrameError where its files are no good: then no frame of the scene is
+   */
+  camera(scene: string): Promise<DepthCamera>;
+  /** The class of a stored label, `IGNORE` for unlabelled, undefined where a label file cannot hold it. */
+  classOf(stored: number): number | undefined;
+}
+
+/** A usable frame and where its parts are. */
+interface Listed {
+  readonly entry: FrameEntry;
+  readonly files: ReadonlyMap<Part, string>;
+  readonly camera: DepthCamera;
+  /** Place among the frames of its scene, bad ones included. */
+  readonly index: number;
+}
+
+/**
+ * Lists a recording kept as files, without decoding any, and reads its frames.
+ * @throws UserError where not one frame is usable
+ */
+export async function fileRecording(layout: FileLayout): Promise<Recording> {
+  const { listed, bad } = await list(layout);
+  if (listed.length === 0) throw new UserError(noUsableFrame(layout.path, bad));
+  const byName = new Map(listed.map((frame) => [frameName(frame.entry), frame]));
+  const find = (entry: FrameEntry): Listed => {
+    const frame = byName.get(frameName(entry));
+    if (frame === undefined) throw new Error(`${frameName(entry)} is not a frame of ${layout.path}`);
+    return frame;
+  };
+  const labelTable = tableOf(layout);
+  return {
+    path: layout.path,
+    format: layout.format,
+    classes: layout.classes,
+    frames: listed.map((frame) => frame.entry),
+    bad,
+    labelledList: layout.labelledList,
+    read: async (entry, size) => readFrame(layout, labelTable, find(entry), size),
+    superpixelFile: (entry) => {
+      const file = find(entry).files.get('superpixels');
+      return file === undefined ? undefined : join(layout.path, file);
+    },
+  };
+}
+
+function noUsableFrame(path: string, bad: readonly BadEntry[]): string {
+  if (bad.length === 0) return `${path} holds no frames: expected at least one.`;
+  const [{ file, reason }] = bad as [BadEntry];
+  return `${path} has no usable frame among the ${bad.length} found: ${file}: ${reason}.`;
+}
+
+/** How many frames' files are looked up at once: enough to hide a network disk's delay. */
+const LOOKUPS = 64;
+
+async function list(layout: FileLayout): Promise<{ listed: Listed[]; bad: BadEntry[] }> {
+  const frames = inOrder(layout.frames);
+  const cameras = new Map<string, Promise<SceneCamera>>();
+  const cameraOf = (scene: string): Promise<SceneCamera> => {
+    const known = cameras.get(scene) ?? sceneCamera(layout, scene);
+    cameras.set(scene, known);
+    return known;
+  };
+  const listed: Listed[] = [];
+  const bad: BadEntry[] = [];
+  let sceneStart = 0;
+  for (let start = 0; start < frames.length; start += LOOKUPS) {
+    const found = await Promise.all(
+      frames.slice(start, start + LOOKUPS).map(async (frame) => {
+        try {
+          return await lookUp(layout, frame, await cameraOf(frame.scene));
+        } catch (error) {
+          if (!(error instanceof BadFrameError)) throw error;
+          return { ...frame, file: error.file, reason: error.reason };
+        }
+      }),
+    );
+    found.forEach((result, i) => {
+      const at = start + i;
+      if (frames[at]?.scene !== frames[sceneStart]?.scene) sceneStart = at;
+      if ('entry' in result) listed.push({ ...result, index: at - sceneStart });
+      else bad.push(result);
+    });
+  }
+  return { listed, bad };
+}
+
+/** A scene's camera and the stamps of the files that describe it, or why there is none. */
+type SceneCamera = { camera: DepthCamera; stamps: string } | BadFrameError;
+
+async function sceneCamera(layout: FileLayout, scene: string): Promise<SceneCamera> {
+  try {
+    const camera = await layout.camera(scene);
+    return { camera, stamps: await stampsOf(layout.path, camera.files) };
+  } catch (error) {
+    if (error instanceof BadFrameError) return error;
+    throw error;
+  }
+}
+
+/** @throws BadFrameError where a needed file is missing, or is no file */
+async function lookUp(
+  layout: FileLayout,
+  frame: FrameId,
+  scene: SceneCamera,
+): Promise<Omit<Listed, 'index'>> {
+  const files = new Map<Part, string>();
+  for (const part of PARTS) {
+    const names = layout.fileNames(part, frame);
+    const file = names.find((name) => layout.present.has(name));
+    if (file !== undefined) files.set(part, file);
+    else if (NEEDED.includes(part)) throw missing(names);
+  }
+  if (scene instanceof BadFrameError) throw scene;
+  const stamps = await stampsOf(layout.path, [...files.values()]);
+  const fingerprint = createHash('sha256').update(stamps).update(scene.stamps).digest('hex').slice(0, 16);
+  const entry = { ...frame, labelled: files.has('label'), fingerprint };
+  return { entry, files, camera: scene.camera };
+}
+
+function missing([file = '', ...others]: readonly string[]): BadFrameError {
+  const endings = others.map((name) => name.slice(name.lastIndexOf('.')));
+  return new BadFrameError(
+    file,
+    endings.length > 0 ? `missing (${endings.join(' or ')} would do)` : 'missing',
+  );
+}
+
+/** Name, size and modification time (whole milliseconds) of each file. */
+async function stampsOf(path: string, files: readonly string[]): Promise<string> {
+  const stamps = await Promise.all(
+    files.map(async (file) => {
+      const status = await stat(join(path, file)).catch((error: NodeJS.ErrnoException) => {
+        throw new BadFrameError(file, fileFault(error));
+      });
+      // Reading a pipe would wait for ever.
+      if (!status.isFile()) throw new BadFrameError(file, 'not a file');
+      return `${file}\0${status.size}\0${Math.floor(status.mtimeMs)}\n`;
+    }),
+  );
+  return stamps.join('');
+}
+
+/** Orders frames by scene, then id, as people number things: 9 before 10. */
+function inOrder(frames: readonly FrameId[]): FrameId[] {
+  const padded = (name: string) => name.replace(/\d+/g, (digits) => digits.padStart(16, '0'));
+  const keyed = frames.map((frame) => ({
+    frame,
+    // The name itself decides between 7 and 07.
+    key: `${padded(frame.scene)}\0${padded(frame.id)}\0${frameName(frame)}`,
+  }));
+  keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+  return keyed.map(({ frame }) => frame);
+}
+
+async function readFrame(
+  layout: FileLayout,
+  labelTable: Uint16Array,
+  { entry, files, camera, index }: Listed,
+  size: Size,
+): Promise<Frame> {
+  const bytesOf = (part: Part) => readBytes(join(layout.path, files.get(part)!), files.get(part)!);
+  const grey = async (part: Part) => decodeGrey(await bytesOf(part), files.get(part)!);
+  const [pose, depthImage, colourImage, labelImage] = await allInOrder([
+    bytesOf('pose').then((bytes) => parsePose(new TextDecoder().decode(bytes), files.get('pose')!)),
+    grey('depth'),
+    bytesOf('colour').then((bytes) => decodeColour(bytes, files.get('colour')!)),
+    entry.labelled ? grey('label') : undefined,
+  ]);
+
+  const depthFile = files.get('depth')!;
+  requireSameShape(files.get('colour')!, colourImage, depthImage, depthFile);
+  const calibratedAt = camera.size ?? depthImage;
+  requireSameShape(
+    depthFile,
+    depthImage,
+    calibratedAt,
+    `the intrinsics of ${camera.files[0] ?? 'the data set'}`,
+  );
+  let labels: Uint8Array | undefined;
+  if (labelImage !== undefined) {
+    const file = files.get('label')!;
+    requireSameShape(file, labelImage, depthImage, depthFile);
+    labels = sampleNearest(classesOf(labelImage, labelTable, file, layout.classes.length), labelImage, size);
+  }
+  return {
+    scene: entry.scene,
+    id: entry.id,
+    timestamp: index,
+    width: size.width,
+    height: size.height,
+    colour: averageColour(colourImage.data, colourImage, size),
+    depth: metres(depthImage, camera, depthFile, size),
+    intrinsics: intrinsicsAtWorkingSize(camera.intrinsics, calibratedAt, depthImage, size),
+    cameraToWorld: pose,
+    labels,
+  };
+}
+
+/** As Promise.all, but of several failures it is always the first in the list that is thrown. */
+async function allInOrder<T extends readonly unknown[]>(
+  tasks: readonly [...T],
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  const results = await Promise.allSettled<unknown>(tasks);
+  const values = results.map((result) => {
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
+  });
+  return values as { -readonly [K in keyof T]: Awaited<T[K]> };
+}
+
+function metres(image: GreyImage, camera: DepthCamera, file: string, size: Size): Float32Array {
+  // Depth as a picture has 8 bits; read as depth it would put the whole room within 25 cm.
+  if (image.bits !== 16) throw new BadFrameError(file, `${image.bits}-bit values, expected 16-bit depth`);
+  const stored = sampleNearest(image.data, image, size);
+  const depth = new Float32Array(stored.length);
+  let measured = 0;
+  for (let i = 0; i < stored.length; i++) {
+    if (stored[i] === 0 || stored[i] > camera.greatestDepth) continue;
+    depth[i] = stored[i] / camera.depthScale;
+    measured++;
+  }
+  if (measured === 0) throw new BadFrameError(file, 'no depth: every pixel is without a measurement');
+  return depth;
+}
+
+/** Marks a stored label that stands for no class; above any class and `IGNORE`. */
+const NO_CLASS = 256;
+
+function tableOf(layout: FileLayout): Uint16Array {
+  return Uint16Array.from({ length: 65536 }, (_, stored) => layout.classOf(stored) ?? NO_CLASS);
+}
+
+function classesOf(image: GreyImage, table: Uint16Array, file: string, classes: number): Uint8Array {
+  const labels = new Uint8Array(image.data.length);
+  for (let i = 0; i < labels.length; i++) {
+    const label = table[image.data[i]];
+    if (label === NO_CLASS) {
+      const expected = `expected a class (0 to ${classes - 1}) or ${IGNORE} for unlabelled`;
+      throw new BadFrameError(file, `label ${image.data[i]}, ${expected}`);
+    }
+    labels[i] = label;
+  }
+  return labels;
+}

@@ -1,0 +1,39 @@
+import { resolve } from 'node:path';
+import { UserError } from '../errors.js';
+import { listFolder } from './input-files.js';
+import { ownLayout } from './own-layout.js';
+import type { Recording } from './recording.js';
+import { sevenScenes } from './seven-scenes.js';
+import { viewalLayout } from './viewal-layout.js';
+
+/** Most telling marker first. */
+const LAYOUTS = [ownLayout, viewalLayout, sevenScenes] as const;
+
+/** Values of `--format`. */
+export const FORMATS = ['auto', 'own', 'viewal', '7scenes'] as const;
+export type Format = (typeof FORMATS)[number];
+
+/**
+ * Opens a recorded data set: lists its frames without decoding them.
+ * @param path its folder
+ * @throws UserError where there is no such folder, it cannot be read, its layout is unknown or another than asked
+ * for, or not one frame is usable
+ */
+export async function openRecording(
+  path: string,
+  { format = 'auto' }: { readonly format?: Format } = {},
+): Promise<Recording> {
+  if (!FORMATS.includes(format)) {
+    throw new UserError(`There is no format "${format}": expected one of ${FORMATS.join(', ')}.`);
+  }
+  const root = await listFolder(resolve(path));
+  if (root.files.length + root.folders.length === 0) {
+    throw new UserError(`${path} is empty: expected the folder of a recording.`);
+  }
+  const layout = LAYOUTS.find((known) => known.matches(root) && (format === 'auto' || known.name === format));
+  if (layout !== undefined) return layout.open(resolve(path), root);
+  const asked = LAYOUTS.filter((known) => format === 'auto' || known.name === format);
+  const needs = asked.map((known) => `${known.needs} (${known.name})`).join(', or ');
+  const layoutName = format === 'auto' ? 'any known layout' : `the ${format} layout`;
+  throw new UserError(`${path} is not in ${layoutName}: expected ${needs}.`);
+}

@@ -1,0 +1,165 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { BadFrameError, UserError } from '../errors.js';
+import { frameName, IGNORE } from '../frame.js';
+import type { DepthCamera } from './depth-camera.js';
+import { type FrameId, fileRecording, type Part } from './file-recording.js';
+import { type Folder, listFolder, readBytes, readText } from './input-files.js';
+import type { Layout } from './layout.js';
+
+const SETTINGS = 'recording.json';
+const LABELLED = 'labelled.txt';
+const INTRINSICS = 'intrinsics.json';
+
+const POSITIVE = 'a number above 0';
+const pixels = z.int('a whole number of pixels').positive('a whole number of pixels above 0');
+const intrinsicsSchema = z.object(
+  {
+    width: pixels,
+    height: pixels,
+    fx: z.number(POSITIVE).positive(POSITIVE),
+    fy: z.number(POSITIVE).positive(POSITIVE),
+    cx: z.number('a number of pixels'),
+    cy: z.number('a number of pixels'),
+  },
+  'an object with width, height, fx, fy, cx and cy',
+);
+
+const NAMES = 'a list of different class names, at most 255';
+/** Unknown keys are passed over: other programs may keep their own notes in the file. */
+const settingsSchema = z.object(
+  {
+    classes: z
+      .array(z.string('a class name').min(1, 'a class name'), NAMES)
+      .max(IGNORE, NAMES)
+      .refine((names) => new Set(names).size === names.length, NAMES)
+      .default([]),
+    depthScale: z.number(POSITIVE).positive(POSITIVE).default(1000),
+    intrinsics: intrinsicsSchema.optional(),
+  },
+  'an object',
+);
+type Settings = z.output<typeof settingsSchema>;
+
+const FRAME_FILE = /^(.+)\.(?:color\.(?:jpg|jpeg|png)|depth\.png|pose\.txt)$/;
+
+const ENDINGS: Readonly<Record<Part, readonly string[]>> = {
+  colour: ['color.jpg', 'color.jpeg', 'color.png'],
+  depth: ['depth.png'],
+  pose: ['pose.txt'],
+  label: ['label.png'],
+  superpixels: ['superpixel.png', 'superpixel.npy'],
+};
+
+/**
+ * The layout to write by hand: `recording.json`, and a folder per scene with `<frame>.color.jpg`,
+ * `<frame>.depth.png`, `<frame>.pose.txt` and, as there are, `<frame>.label.png` and `<frame>.superpixel.png`. The
+ * README describes it.
+ */
+export const ownLayout: Layout = {
+  name: 'own',
+  needs: `${SETTINGS} and a folder per scene with files such as 000000.color.jpg, 000000.depth.png and 000000.pose.txt`,
+  matches: ({ files }) => files.includes(SETTINGS),
+  async open(path, root) {
+    const settings = parseSettings(await readText(path, SETTINGS));
+    const present = new Set<string>();
+    const frames: FrameId[] = [];
+    for (const scene of root.folders) {
+      const { files, folders }: Folder = await listFolder(join(path, scene));
+      const ids = new Set<string>();
+      // A folder in the place of a file is listed too: its frame is bad, not absent.
+      for (const file of [...files, ...folders]) {
+        present.add(`${scene}/${file}`);
+        const id = FRAME_FILE.exec(file)?.[1];
+        if (id !== undefined) ids.add(id);
+      }
+      for (const id of ids) frames.push({ scene, id });
+    }
+    const labels = [...present].find((file) => file.endsWith('.label.png'));
+    if (labels !== undefined && settings.classes.length === 0) {
+      throw new UserError(
+        `${SETTINGS}: "classes" should be a list of class names, as there are labels (${labels}).`,
+      );
+    }
+    return fileRecording({
+      path,
+      format: this.name,
+      classes: settings.classes,
+      frames,
+      present,
+      labelledList: root.files.includes(LABELLED)
+        ? parseLabelled(await readText(path, LABELLED), new Set(frames.map(frameName)))
+        : undefined,
+      fileNames: (part, { scene, id }) => ENDINGS[part].map((ending) => `${scene}/${id}.${ending}`),
+      camera: (scene) => cameraOf(path, scene, settings, present.has(`${scene}/${INTRINSICS}`)),
+      classOf: (stored) => (stored < settings.classes.length || stored === IGNORE ? stored : undefined),
+    });
+  },
+};
+
+function parseSettings(text: string): Settings {
+  try {
+    return parseJson(text, settingsSchema);
+  } catch (error) {
+    throw new UserError(`${SETTINGS}: ${(error as Error).message}.`);
+  }
+}
+
+/** The scene's own camera, else the recording's. */
+async function cameraOf(path: string, scene: string, settings: Settings, own: boolean): Promise<DepthCamera> {
+  const file = `${scene}/${INTRINSICS}`;
+  let intrinsics = settings.intrinsics;
+  if (own) {
+    const text = new TextDecoder().decode(await readBytes(join(path, file), file));
+    try {
+      intrinsics = parseJson(text, intrinsicsSchema);
+    } catch (error) {
+      throw new BadFrameError(file, (error as Error).message);
+    }
+  }
+  if (intrinsics === undefined) {
+    throw new BadFrameError(file, `missing, and ${SETTINGS} has no "intrinsics" for all scenes`);
+  }
+  return {
+    intrinsics,
+    size: intrinsics,
+    depthScale: settings.depthScale,
+    greatestDepth: 65535,
+    files: own ? [file, SETTINGS] : [SETTINGS],
+  };
+}
+
+/**
+ * Parses JSON of a given form.
+ * @throws Error whose message names the first field at fault, what was expected there and what was found
+ */
+function parseJson<T extends z.ZodType>(text: string, schema: T): z.output<T> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new Error(`not valid JSON (${(error as Error).message})`);
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const { path, message } = result.error.issues[0]!;
+  const found = path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown>)[key], value);
+  const shown = found === undefined ? 'nothing' : JSON.stringify(found).slice(0, 60);
+  throw new Error(`${path.length > 0 ? `"${path.join('.')}"` : 'it'} should be ${message}, found ${shown}`);
+}
+
+/** One `scene/frame` a line; # starts a comment. */
+function parseLabelled(text: string, frames: ReadonlySet<string>): ReadonlySet<string> {
+  const labelled = new Set<string>();
+  text.split('\n').forEach((line, i) => {
+    const name = line.replace(/(^|\s)#.*/, '').trim();
+    if (name === '') return;
+    if (!frames.has(name)) {
+      throw new UserError(
+        `${LABELLED}, line ${i + 1}: there is no frame ${name}, expected scene/frame of this recording.`,
+      );
+    }
+    labelled.add(name);
+  });
+  return labelled;
+}

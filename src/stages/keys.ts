@@ -1,0 +1,67 @@
+import { frameName } from '../frame.js';
+import { digest } from '../hash.js';
+import type { FrameEntry } from '../sources/recording.js';
+import { PROBABILITIES, SUPERPIXELS } from '../tables/schemas.js';
+import { type OwnFile, ownFileOf } from './origins.js';
+import type { Run } from './run.js';
+
+/**
+ * Versions of what computes each table: raised when its results change, so that older files are made again.
+ */
+const VERSION = { superpixels: 1, incidences: 1, points: 1, scores: 1, picks: 1 };
+
+/** What a frame's tables are computed from. */
+export interface FrameKeys {
+  readonly superpixels: string;
+  readonly probabilities: string;
+  readonly incidences: string;
+  /** The user's own files that are used instead of computing. */
+  readonly own: { readonly superpixels?: OwnFile | undefined; readonly probabilities?: OwnFile | undefined };
+}
+
+/** What a scene's tables are computed from. */
+export interface SceneKeys {
+  readonly frames: ReadonlyMap<string, FrameKeys>;
+  readonly points: string;
+  /** Of the scene's file of the frames table. */
+  readonly frameRows: string;
+  readonly scores: string;
+  readonly picks: string;
+}
+
+/**
+ * Keys of everything that a scene's tables are computed from, before anything is computed: inputs, network and the
+ * options that bear on each table, and no others. A bad frame is bad by its inputs, so it needs no mention.
+ *
+ * @param segmenterKey digest of the network and its options; see `Segmenter.key`
+ */
+export async function sceneKeys(
+  run: Run,
+  entries: readonly FrameEntry[],
+  segmenterKey: string,
+): Promise<SceneKeys> {
+  const { options } = run;
+  const frames = new Map<string, FrameKeys>();
+  for (const entry of entries) {
+    const own = {
+      superpixels: await ownFileOf(run, SUPERPIXELS, entry),
+      probabilities: await ownFileOf(run, PROBABILITIES, entry),
+    };
+    const frame = digest(entry.fingerprint, options.size);
+    const superpixels =
+      own.superpixels?.key ?? digest('seeds', VERSION.superpixels, frame, options.superpixelCount);
+    const probabilities = own.probabilities?.key ?? digest('segment', frame, segmenterKey);
+    const incidences = digest('bin', VERSION.incidences, frame, superpixels, probabilities, options.voxel);
+    frames.set(entry.id, { superpixels, probabilities, incidences, own });
+  }
+  const points = digest(
+    'points',
+    VERSION.points,
+    entries.map((entry) => [entry.id, frames.get(entry.id)?.incidences]),
+  );
+  const scores = digest('scores', VERSION.scores, points, options.views);
+  const trained = entries.map(frameName).filter((name) => run.training.has(name));
+  const frameRows = digest('frames', points, trained);
+  const picks = digest('picks', VERSION.picks, scores, trained, options.budget, run.recording.frames.length);
+  return { frames, points, frameRows, scores, picks };
+}

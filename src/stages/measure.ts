@@ -1,0 +1,87 @@
+import { BadFrameError } from '../errors.js';
+import { frameName } from '../frame.js';
+import { digest } from '../hash.js';
+import { ConfusionMatrix } from '../model/evaluate.js';
+import { mostProbable } from '../model/probability-map.js';
+import type { FrameEntry } from '../sources/recording.js';
+import { probabilityTable } from '../tables/frame-tables.js';
+import { readParquet, writeParquet } from '../tables/parquet.js';
+import { METRICS, type MetricRow } from '../tables/schemas.js';
+import type { Run } from './run.js';
+import type { Scene } from './scene.js';
+
+/**
+ * Measures the stored probability maps against whatever labels the recording has: the frames trained on and the pool
+ * apart. Writes the metrics table; empty where there is nothing to measure.
+ */
+export async function measureStage(run: Run, scenes: readonly Scene[]): Promise<readonly MetricRow[]> {
+  const { recording, folder, training, monitor } = run;
+  const key = digest(
+    'metrics',
+    scenes.map((scene) => scene.keys.points),
+    [...training].sort(),
+    recording.classes,
+  );
+  const known = await readParquet(folder.runFile(METRICS.name), METRICS, key);
+  if (known !== undefined) return known;
+
+  const labelled = scenes.flatMap((scene) =>
+    scene.entries.filter((entry) => entry.labelled).map((entry) => ({ entry, scene })),
+  );
+  const splits = {
+    trained: labelled.filter(({ entry }) => training.has(frameName(entry))),
+    pool: labelled.filter(({ entry }) => !training.has(frameName(entry))),
+  };
+  const progress = monitor.begin('measure', labelled.length, 'frames');
+  const rows: MetricRow[] = [];
+  for (const [split, frames] of Object.entries(splits)) {
+    const confusion = new ConfusionMatrix(recording.classes.length);
+    let measured = 0;
+    for (const { entry } of frames) {
+      if (await addFrame(run, entry, confusion)) measured++;
+      progress.advance();
+    }
+    if (measured > 0) rows.push(...metricRows(split, measured, confusion, recording.classes));
+  }
+  progress.end();
+  await writeParquet(folder.runFile(METRICS.name), METRICS, key, rows);
+  return rows;
+}
+
+/** Adds a frame's pixels; false where the frame is bad or its map is of other classes. */
+async function addFrame(run: Run, entry: FrameEntry, confusion: ConfusionMatrix): Promise<boolean> {
+  const map = await probabilityTable(run.folder).read(entry);
+  if (map?.classes !== confusion.classes) return false;
+  try {
+    const { labels } = await run.recording.read(entry, run.size);
+    if (labels === undefined) return false;
+    confusion.add(labels, mostProbable(map));
+    return true;
+  } catch (error) {
+    if (error instanceof BadFrameError) return false;
+    throw error;
+  }
+}
+
+function metricRows(
+  split: string,
+  frames: number,
+  confusion: ConfusionMatrix,
+  classes: readonly string[],
+): MetricRow[] {
+  const counts = confusion.truePixels();
+  const pixels = counts.reduce((sum, n) => sum + n, 0);
+  const row = (metric: string, value: number, name: string | null = null, count = pixels): MetricRow => ({
+    split,
+    metric,
+    class: name,
+    value: Number.isNaN(value) ? null : value,
+    frames,
+    pixels: count,
+  });
+  return [
+    row('miou', confusion.meanIntersectionOverUnion()),
+    row('pixel_accuracy', confusion.pixelAccuracy()),
+    ...confusion.intersectionOverUnion().map((iou, c) => row('iou', iou, classes[c], counts[c])),
+  ];
+}

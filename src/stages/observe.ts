@@ -1,0 +1,146 @@
+import { lastValueFrom, mergeMap, type OperatorFunction, of, pipe, tap } from 'rxjs';
+import { type Frame, frameName } from '../frame.js';
+import type { ProbabilityMap } from '../model/probability-map.js';
+import { bin } from '../operators/bin.js';
+import { cutSuperpixels } from '../operators/cut-superpixels.js';
+import { integrate } from '../operators/integrate.js';
+import { observe } from '../operators/observe.js';
+import { pull } from '../operators/pull.js';
+import { readFrames } from '../operators/read-frames.js';
+import { skipBadFrames } from '../operators/skip-bad-frames.js';
+import { stored } from '../operators/stored.js';
+import { CpuPointStore } from '../store/cpu-point-store.js';
+import type { PointStore } from '../store/point-store.js';
+import type { Superpixels } from '../superpixels/superpixels.js';
+import { readArrowMetadata } from '../tables/arrow.js';
+import { type BinnedFrame, type FrameInfo, incidenceTable, superpixelTable } from '../tables/frame-tables.js';
+import { readParquet, writeParquet } from '../tables/parquet.js';
+import { readPoints, writePoints } from '../tables/points-table.js';
+import { FRAMES, type FrameRow, POINTS } from '../tables/schemas.js';
+import type { Progress } from './monitor.js';
+import { readOwnSuperpixels } from './origins.js';
+import type { Run } from './run.js';
+import type { ObservedScene, Scene } from './scene.js';
+
+/** Frames in flight: enough that no worker waits for a frame to be decoded, at some 7 MB each. */
+export const IN_FLIGHT = 4;
+
+/**
+ * Streams a scene's frames through superpixels, network and binning into the scene's point store.
+ *
+ * Writes superpixels, probabilities and incidences (one file a frame), frames and points (one a scene). A frame whose
+ * incidences are current is not even decoded. Bad frames are reported, noted in the frames table and left out.
+ *
+ * @param segmentation gives each frame's probability map
+ */
+export async function observeScene(
+  run: Run,
+  scene: Scene,
+  segmentation: OperatorFunction<Frame, ProbabilityMap>,
+  progress: Progress,
+): Promise<ObservedScene> {
+  const { folder, monitor } = run;
+  const file = folder.sceneFile(FRAMES.name, scene.name, 'parquet');
+  const known = await readParquet(file, FRAMES, scene.keys.frameRows);
+  if (known !== undefined && (await hasPoints(run, scene, known))) {
+    progress.advance(scene.entries.length);
+    return { ...scene, frames: known, store: () => restoreStore(run, scene) };
+  }
+
+  let store: CpuPointStore | undefined;
+  const storeOf = (frame: BinnedFrame) => {
+    store ??= new CpuPointStore(frame.incidences.classes);
+    return store;
+  };
+  const seen = new Map<string, FrameInfo | string>();
+
+  const binned = stored(
+    incidenceTable(folder),
+    (entry: Scene['entries'][number]) => scene.keys.frames.get(entry.id)!.incidences,
+    pipe(
+      readFrames(run.recording, run.size),
+      observe(segmentation, superpixelsOf(run, scene)),
+      bin(run.options.voxel),
+    ),
+  );
+  await lastValueFrom(
+    pull(scene.entries, IN_FLIGHT, (entry) =>
+      of(entry).pipe(
+        binned,
+        integrate(storeOf),
+        tap((frame) => seen.set(frame.id, frame.info)),
+        skipBadFrames((error) => {
+          seen.set(entry.id, error.message);
+          monitor.warn(`skipped ${frameName(entry)}: ${error.message}`);
+        }),
+        tap({ complete: () => progress.advance() }),
+      ),
+    ),
+    { defaultValue: undefined },
+  );
+
+  const points = await store?.snapshot();
+  if (points !== undefined)
+    await writePoints(folder, scene.name, scene.keys.points, points, run.options.voxel);
+  const frames = [
+    ...scene.entries.map((entry) => frameRow(run, entry, seen.get(entry.id)!)),
+    ...run.recording.bad
+      .filter((bad) => bad.scene === scene.name)
+      .map((bad) => frameRow(run, bad, `${bad.file}: ${bad.reason}`)),
+  ].sort((a, b) => (a.frame < b.frame ? -1 : 1));
+  await writeParquet(file, FRAMES, scene.keys.frameRows, frames);
+  return { ...scene, frames, store: async () => store ?? restoreStore(run, scene) };
+}
+
+/** Each frame's superpixels: stored ones, the user's own, or cut by SEEDS. */
+function superpixelsOf(run: Run, scene: Scene): OperatorFunction<Frame, Superpixels> {
+  const keysOf = (frame: Frame) => scene.keys.frames.get(frame.id)!;
+  const cut = stored(
+    superpixelTable(run.folder),
+    (frame: Frame) => keysOf(frame).superpixels,
+    mergeMap((frame) => {
+      const own = keysOf(frame).own.superpixels;
+      return own
+        ? readOwnSuperpixels(own, frame)
+        : of(frame).pipe(cutSuperpixels(run.options.superpixelCount));
+    }),
+  );
+  return mergeMap((frame) => {
+    const own = keysOf(frame).own.superpixels;
+    return own?.dropped ? readOwnSuperpixels(own, frame) : of(frame).pipe(cut);
+  });
+}
+
+function frameRow(run: Run, frame: { scene: string; id: string }, seen: FrameInfo | string): FrameRow {
+  const info = typeof seen === 'string' ? undefined : seen;
+  return {
+    scene: frame.scene,
+    frame: frame.id,
+    timestamp: info?.timestamp ?? Number.NaN,
+    used: info !== undefined,
+    reason: typeof seen === 'string' ? seen : null,
+    trained: run.training.has(frameName(frame)),
+    width: run.size.width,
+    height: run.size.height,
+    fx: info?.intrinsics.fx ?? Number.NaN,
+    fy: info?.intrinsics.fy ?? Number.NaN,
+    cx: info?.intrinsics.cx ?? Number.NaN,
+    cy: info?.intrinsics.cy ?? Number.NaN,
+    camera_to_world: info?.cameraToWorld ?? [],
+    depth_pixels: info?.depthPixels ?? 0,
+  };
+}
+
+/** Whether the scene's stored points are current. A scene without a used frame has none. */
+async function hasPoints(run: Run, scene: Scene, frames: readonly FrameRow[]): Promise<boolean> {
+  if (!frames.some((frame) => frame.used)) return true;
+  const stored = await readArrowMetadata(run.folder.sceneFile(POINTS.name, scene.name, 'arrow'));
+  return stored?.key === scene.keys.points;
+}
+
+async function restoreStore(run: Run, scene: Scene): Promise<PointStore> {
+  const points = await readPoints(run.folder, scene.name, scene.keys.points);
+  const store = new CpuPointStore(points?.classes ?? 0);
+  if (points !== undefined) await store.merge(points);
+  return store;
+}

@@ -1,0 +1,84 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../errors.js';
+import type { Size } from '../frame.js';
+import { openRecording } from '../sources/open.js';
+import type { FrameEntry, Recording } from '../sources/recording.js';
+import { RunFolder } from '../tables/run-folder.js';
+import { trainingFrames } from './labelled-frames.js';
+import { type Monitor, SILENT } from './monitor.js';
+import { parseOptions, type RunOptions, runOptions } from './options.js';
+
+/** Everything a stage needs: where to read, where to write, what was asked for. */
+export interface Run {
+  readonly folder: RunFolder;
+  readonly recording: Recording;
+  readonly options: RunOptions;
+  readonly size: Size;
+  /** Frames by scene, both sorted. */
+  readonly scenes: ReadonlyMap<string, readonly FrameEntry[]>;
+  /** Names (`scene/frame`) of the frames whose labels are trained on. */
+  readonly training: ReadonlySet<string>;
+  readonly monitor: Monitor;
+}
+
+const manifestSchema = z.object({
+  recording: z.string(),
+  options: runOptions.partial(),
+});
+
+/**
+ * Opens a run folder over a recording, and says which options changed since it was last used.
+ *
+ * @param out the run folder, made where absent
+ * @param given options; where `resume` is set, on top of those the run was made with, else on top of the defaults
+ * @param recording folder of the recording; may be left out where the run folder knows it
+ * @throws UserError
+ */
+export async function openRun(
+  out: string,
+  given: Partial<RunOptions> = {},
+  {
+    recording,
+    resume = false,
+    monitor = SILENT,
+  }: { recording?: string; resume?: boolean; monitor?: Monitor } = {},
+): Promise<Run> {
+  parseOptions(given);
+  if (recording === undefined && !existsSync(out))
+    throw new UserError(
+      `There is no run folder ${out}: expected one made by viewal replay, or --recording <folder>.`,
+    );
+  const folder = await RunFolder.open(out);
+  const stored = manifestSchema.safeParse(await folder.readManifest()).data;
+  const source = recording ?? stored?.recording;
+  if (source === undefined)
+    throw new UserError(`${out} does not say which recording it is of: expected --recording <folder>.`);
+
+  const options = parseOptions({ ...(resume ? stored?.options : {}), ...given });
+  const opened = await openRecording(source, { format: options.format });
+  const [width, height] = options.size.split('x').map(Number);
+  const scenes = new Map<string, FrameEntry[]>();
+  for (const entry of opened.frames) {
+    const frames = scenes.get(entry.scene);
+    if (frames) frames.push(entry);
+    else scenes.set(entry.scene, [entry]);
+  }
+
+  if (stored !== undefined) {
+    if (resolve(stored.recording) !== opened.path)
+      monitor.note(`${out} was made from ${stored.recording}; everything is made again from ${source}.`);
+    const changed = Object.entries(options)
+      .filter(([name, value]) => value !== (stored.options as Record<string, unknown>)[name])
+      .map(([name, value]) => `${name} ${(stored.options as Record<string, unknown>)[name]} → ${value}`);
+    if (changed.length > 0)
+      monitor.note(
+        `${out} was made with other options (${changed.join(', ')}): what they affect is made again.`,
+      );
+  }
+  await folder.writeManifest({ recording: opened.path, options });
+
+  const training = await trainingFrames(opened, options);
+  return { folder, recording: opened, options, size: { width, height }, scenes, training, monitor };
+}

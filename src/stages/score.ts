@@ -1,0 +1,68 @@
+import { frameName } from '../frame.js';
+import { averageBySuperpixel, scorePairwise } from '../geometry/pairwise.js';
+import type { PointStore, SuperpixelScores } from '../store/point-store.js';
+import { incidenceTable, superpixelTable } from '../tables/frame-tables.js';
+import { readParquet, writeParquet } from '../tables/parquet.js';
+import { type FrameRow, SCORES, type ScoreRow } from '../tables/schemas.js';
+import { pairwiseViews } from './pairwise-views.js';
+import type { Run } from './run.js';
+import type { ObservedScene, ScoredScene } from './scene.js';
+
+/**
+ * Scores the superpixels of all used frames of a scene, in the frames' order, and writes the scores table. Reads
+ * incidences and points; with `views: pairwise`, depth, poses and probability maps.
+ */
+export async function scoreScene(run: Run, scene: ObservedScene): Promise<ScoredScene> {
+  const file = run.folder.sceneFile(SCORES.name, scene.name, 'parquet');
+  const known = await readParquet(file, SCORES, scene.keys.scores);
+  const { name, entries, keys, frames } = scene;
+  if (known !== undefined) return { name, entries, keys, frames, scores: known };
+
+  const used = frames.filter((frame) => frame.used);
+  const rows: ScoreRow[] = [];
+  const score =
+    run.options.views === 'pairwise'
+      ? await pairwiseScorer(run, scene, used)
+      : storeScorer(run, scene, await scene.store());
+  for (const frame of used) rows.push(...scoreRows(frame, await score(frame)));
+  await writeParquet(file, SCORES, scene.keys.scores, rows);
+  return { name, entries, keys, frames, scores: rows };
+}
+
+type Scorer = (frame: FrameRow) => Promise<SuperpixelScores>;
+
+function storeScorer(run: Run, scene: ObservedScene, store: PointStore): Scorer {
+  const table = incidenceTable(run.folder);
+  return async (row) => {
+    const frame = { scene: row.scene, id: row.frame };
+    const binned = await table.read(frame, scene.keys.frames.get(frame.id)?.incidences);
+    if (binned === undefined) throw new Error(`the incidences of ${frameName(frame)} have gone`);
+    return store.score(binned.incidences);
+  };
+}
+
+async function pairwiseScorer(run: Run, scene: ObservedScene, used: readonly FrameRow[]): Promise<Scorer> {
+  const views = await pairwiseViews(run, scene, used);
+  const superpixels = superpixelTable(run.folder);
+  return async (row) => {
+    const ids = await superpixels.read({ scene: row.scene, id: row.frame });
+    if (ids === undefined) throw new Error(`the superpixels of ${row.scene}/${row.frame} have gone`);
+    return averageBySuperpixel(await scorePairwise(await views.of(row), views.others(row)), ids);
+  };
+}
+
+function scoreRows(frame: FrameRow, scores: SuperpixelScores): ScoreRow[] {
+  return Array.from(scores.pixels, (pixels, superpixel) => {
+    const scored = scores.scoredPixels[superpixel];
+    return {
+      scene: frame.scene,
+      frame: frame.frame,
+      superpixel,
+      pixels,
+      scored_pixels: scored,
+      view_entropy: scored > 0 ? scores.viewEntropy[superpixel] : null,
+      view_divergence: scored > 0 ? scores.viewDivergence[superpixel] : null,
+      views: scored > 0 ? scores.views[superpixel] : null,
+    };
+  });
+}

@@ -1,0 +1,88 @@
+import { map, mergeMap, of, type OperatorFunction } from 'rxjs';
+import { BadFrameError } from '../errors.js';
+import { type Frame, frameName } from '../frame.js';
+import { loadNetwork } from '../model/checkpoint.js';
+import type { ProbabilityMap } from '../model/probability-map.js';
+import type { Segmenter } from '../model/segmenter.js';
+import { createSegmenter, segmenterKey } from '../model/segmenter-pool.js';
+import { segment } from '../operators/segment.js';
+import { stored } from '../operators/stored.js';
+import { probabilityTable } from '../tables/frame-tables.js';
+import { PROBABILITIES } from '../tables/schemas.js';
+import { ownFileOf, readOwnProbabilities } from './origins.js';
+import type { Run } from './run.js';
+import type { Scene } from './scene.js';
+
+/** What gives a run's frames their probabilities where none are stored; started when the first frame asks for it. */
+export interface ProbabilitySource {
+  /** As `Segmenter.key`, known before anything is started. */
+  readonly key: string;
+  readonly compute: OperatorFunction<Frame, ProbabilityMap>;
+  /** Ends what was started. */
+  close(): Promise<void>;
+}
+
+/** The user's own maps alone: a frame without one cannot be used. */
+export function ownMapsOnly(run: Run): ProbabilitySource {
+  return missingMaps('own maps', `has no map in ${run.options.probabilities}`);
+}
+
+/** Stored maps alone, those that a network with this key made: what is missing must be inferred first. */
+export function storedMapsOnly(key: string): ProbabilitySource {
+  return missingMaps(key, 'has no stored probabilities: run viewal infer first');
+}
+
+function missingMaps(key: string, reason: string): ProbabilitySource {
+  const refuse = map((frame: Frame): ProbabilityMap => {
+    throw new BadFrameError(frameName(frame), reason);
+  });
+  return { key, compute: refuse, close: async () => {} };
+}
+
+/** Whether every frame has a map of the user's own, so that no network is needed. */
+export async function hasOwnMaps(run: Run): Promise<boolean> {
+  if (run.options.probabilities !== null) return true;
+  for (const entry of run.recording.frames)
+    if ((await ownFileOf(run, PROBABILITIES, entry)) === undefined) return false;
+  return true;
+}
+
+/**
+ * MC dropout with the network in a model folder and the run's options.
+ * @throws UserError where the folder holds no network
+ */
+export async function networkMaps(run: Run, modelFolder: string): Promise<ProbabilitySource> {
+  const { draws, seed, backend, workers } = run.options;
+  const key = segmenterKey(await loadNetwork(modelFolder), { draws, seed }, backend === 'cpu' ? 'cpu' : 'wasm');
+  let opened: Promise<Segmenter> | undefined;
+  const open = () => {
+    opened ??= createSegmenter({ checkpoint: modelFolder, draws, seed, backend, ...(workers ? { workers } : {}) });
+    return opened;
+  };
+  return {
+    key,
+    compute: segment(open),
+    close: async () => (await opened?.catch(() => undefined))?.close(),
+  };
+}
+
+/** Each frame's probability map: the user's own, a stored one, or one from `source`, which is then stored. */
+export function segmentation(
+  run: Run,
+  scene: Scene,
+  source: ProbabilitySource,
+): OperatorFunction<Frame, ProbabilityMap> {
+  const keysOf = (frame: Frame) => scene.keys.frames.get(frame.id)!;
+  const made = stored(
+    probabilityTable(run.folder),
+    (frame: Frame) => keysOf(frame).probabilities,
+    mergeMap((frame) => {
+      const own = keysOf(frame).own.probabilities;
+      return own ? readOwnProbabilities(own, frame) : of(frame).pipe(source.compute);
+    }),
+  );
+  return mergeMap((frame) => {
+    const own = keysOf(frame).own.probabilities;
+    return own?.dropped ? readOwnProbabilities(own, frame) : of(frame).pipe(made);
+  });
+}

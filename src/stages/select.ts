@@ -1,0 +1,86 @@
+import { digest } from '../hash.js';
+import { BudgetMeter, parseBudget } from '../selection/budget.js';
+import { OverlapIndex } from '../selection/overlap-index.js';
+import { pickSurfaces } from '../selection/pick.js';
+import { PriorityQueue } from '../selection/priority-queue.js';
+import { VoxelTable } from '../store/voxel-table.js';
+import { incidenceTable } from '../tables/frame-tables.js';
+import { readParquet, writeParquet } from '../tables/parquet.js';
+import { PICKS, type PickRow, type ScoreRow, SELECTIONS, type SelectionRow } from '../tables/schemas.js';
+import type { Run } from './run.js';
+import type { Scene, ScoredScene } from './scene.js';
+
+/** A fresh count of the run's budget. */
+export function budgetMeter(run: Run): BudgetMeter {
+  const { width, height } = run.size;
+  return new BudgetMeter(parseBudget(run.options.budget), run.recording.frames.length, width * height);
+}
+
+/**
+ * A scene's own picks, best first, as far as the budget would reach if all were spent here. Reads incidences and
+ * writes the picks table. Superpixels of frames whose labels were trained on are labelled already, hence no
+ * candidates.
+ */
+export async function pickScene(run: Run, scene: ScoredScene): Promise<readonly PickRow[]> {
+  const file = run.folder.sceneFile(PICKS.name, scene.name, 'parquet');
+  const known = await readParquet(file, PICKS, scene.keys.picks);
+  if (known !== undefined) return known;
+
+  const voxels = new VoxelTable();
+  const index = new OverlapIndex();
+  const table = incidenceTable(run.folder);
+  for (const row of scene.frames) {
+    if (!row.used) continue;
+    const frame = { scene: row.scene, id: row.frame };
+    const binned = await table.read(frame, scene.keys.frames.get(frame.id)?.incidences);
+    if (binned === undefined) throw new Error(`the incidences of ${row.scene}/${row.frame} have gone`);
+    index.add(binned.incidences, voxels.addAll(binned.incidences.voxels));
+  }
+
+  const trained = new Set(scene.frames.filter((frame) => frame.trained).map((frame) => frame.frame));
+  const queue = new PriorityQueue();
+  const divergence = new Float64Array(scene.scores.length);
+  scene.scores.forEach((score, superpixel) => {
+    if (score.view_entropy === null || trained.has(score.frame)) return;
+    queue.set(superpixel, score.view_entropy);
+    divergence[superpixel] = score.view_divergence ?? 0;
+  });
+
+  const picks: PickRow[] = [];
+  const meter = budgetMeter(run);
+  if (!meter.spent) {
+    for (const pick of pickSurfaces(queue, divergence, index)) {
+      const row = pickRow(scene.scores[pick.superpixel], scene.scores[pick.trigger], pick.overlapSet);
+      picks.push(row);
+      meter.add(row.pixels);
+      if (meter.spent) break;
+    }
+  }
+  await writeParquet(file, PICKS, scene.keys.picks, picks);
+  return picks;
+}
+
+function pickRow(pick: ScoreRow, trigger: ScoreRow, overlapSet: number): PickRow {
+  return {
+    scene: pick.scene,
+    frame: pick.frame,
+    superpixel: pick.superpixel,
+    pixels: pick.pixels,
+    view_entropy: pick.view_entropy!,
+    view_divergence: pick.view_divergence!,
+    trigger_frame: trigger.frame,
+    trigger_superpixel: trigger.superpixel,
+    trigger_entropy: trigger.view_entropy!,
+    overlap_set: overlapSet,
+  };
+}
+
+/** Writes the selections table, one for the whole run. */
+export async function writeSelections(
+  run: Run,
+  scenes: readonly Scene[],
+  selections: readonly SelectionRow[],
+): Promise<void> {
+  const key = digest('selections', scenes.map((scene) => scene.keys.picks));
+  await writeParquet(run.folder.runFile(SELECTIONS.name), SELECTIONS, key, selections);
+}

@@ -1,0 +1,72 @@
+import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import parquetjs from 'parquetjs-lite';
+import { UserError } from '../errors.js';
+import { isMissing, writeAtomically } from '../files.js';
+import type { ParquetColumn, ParquetSchema, Row } from './schemas.js';
+
+/** Name under which a file's metadata carries the digest of what it was computed from. */
+const KEY = 'viewal.key';
+
+const FIELDS: Record<ParquetColumn['type'], object> = {
+  string: { type: 'UTF8' },
+  'string?': { type: 'UTF8', optional: true },
+  bool: { type: 'BOOLEAN' },
+  int: { type: 'INT32' },
+  'int?': { type: 'INT32', optional: true },
+  float: { type: 'FLOAT' },
+  'float?': { type: 'FLOAT', optional: true },
+  double: { type: 'DOUBLE' },
+  'double[]': { type: 'DOUBLE', repeated: true },
+};
+
+/**
+ * Writes a Parquet file atomically.
+ * @param key digest of what the rows were computed from
+ */
+export async function writeParquet<S extends ParquetSchema>(
+  path: string,
+  schema: S,
+  key: string,
+  rows: Iterable<Row<S>>,
+): Promise<void> {
+  const fields = Object.fromEntries(
+    Object.entries(schema.columns).map(([name, column]) => [
+      name,
+      { ...FIELDS[column.type], compression: 'SNAPPY' },
+    ]),
+  );
+  await writeAtomically(path, async (temporary) => {
+    const writer = await parquetjs.ParquetWriter.openFile(new parquetjs.ParquetSchema(fields), temporary);
+    writer.setMetadata(KEY, key);
+    for (const row of rows) await writer.appendRow(row);
+    await writer.close();
+  });
+}
+
+/**
+ * Reads a Parquet file whole.
+ * @returns undefined where there is no such file, or where it carries another key than the one asked for
+ * @throws UserError where the file is damaged or lacks a column
+ */
+export async function readParquet<S extends ParquetSchema>(
+  path: string,
+  schema: S,
+  key?: string,
+): Promise<Row<S>[] | undefined> {
+  try {
+    const file = await asyncBufferFromFile(path);
+    const metadata = await parquetMetadataAsync(file);
+    if (key !== undefined && metadata.key_value_metadata?.find((entry) => entry.key === KEY)?.value !== key)
+      return undefined;
+    const columns = Object.keys(schema.columns);
+    if (Number(metadata.num_rows) === 0) return [];
+    const rows = await parquetReadObjects({ file, metadata, columns });
+    // An optional list column left empty reads back as undefined or null.
+    return rows as Row<S>[];
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw new UserError(
+      `Could not read ${path} as a table of ${schema.name}: ${(error as Error).message}. Remove the file to have it made again.`,
+    );
+  }
+}

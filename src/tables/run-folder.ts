@@ -1,0 +1,83 @@
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { UserError } from '../errors.js';
+import { isMissing, TEMPORARY, writeFileAtomically } from '../files.js';
+
+const MANIFEST = 'run.json';
+
+/**
+ * A folder that holds everything a run computed: `<table>/scene=<scene>/…` and `run.json`, which says of what.
+ * Names of scenes and frames are percent-encoded, so none can leave the folder.
+ */
+export class RunFolder {
+  private constructor(readonly path: string) {}
+
+  /**
+   * Opens a run folder, made where it is absent; leftovers of a killed run are removed.
+   * @throws UserError where the folder holds other things than a run
+   */
+  static async open(path: string): Promise<RunFolder> {
+    const folder = new RunFolder(resolve(path));
+    let entries: string[] = [];
+    try {
+      entries = await readdir(folder.path, { recursive: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOTDIR')
+        throw new UserError(`Expected ${path} to be a folder to write the run to, but it is a file.`);
+      if (!isMissing(error)) throw error;
+      await mkdir(folder.path, { recursive: true }).catch((cause: Error) => {
+        throw new UserError(`Could not make the run folder ${path}: ${cause.message}.`);
+      });
+    }
+    const leftovers = entries.filter((entry) => entry.endsWith(TEMPORARY));
+    if (entries.length > leftovers.length && !entries.includes(MANIFEST))
+      throw new UserError(
+        `Expected ${path} to be empty or a run folder (with a ${MANIFEST}); choose another --out.`,
+      );
+    for (const entry of leftovers) await rm(join(folder.path, entry), { force: true });
+    return folder;
+  }
+
+  /** Path of a table's file of a whole scene. */
+  sceneFile(table: string, scene: string, extension: 'parquet' | 'arrow'): string {
+    return join(this.path, table, `scene=${encode(scene)}`, `${table}.${extension}`);
+  }
+
+  /** Path of a table's file of one frame. */
+  frameFile(table: string, frame: { scene: string; id: string }, extension = 'arrow'): string {
+    return join(this.path, table, `scene=${encode(frame.scene)}`, `${encode(frame.id)}.${extension}`);
+  }
+
+  /** Path of a table's file of the whole run. */
+  runFile(table: string): string {
+    return join(this.path, table, `${table}.parquet`);
+  }
+
+  get modelFolder(): string {
+    return join(this.path, 'model');
+  }
+
+  get report(): string {
+    return join(this.path, 'report.html');
+  }
+
+  /** What `run.json` holds; undefined in a new folder. */
+  async readManifest(): Promise<unknown> {
+    try {
+      return JSON.parse(await readFile(join(this.path, MANIFEST), 'utf8'));
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw new UserError(`Could not read ${join(this.path, MANIFEST)}: ${(error as Error).message}.`);
+    }
+  }
+
+  async writeManifest(manifest: object): Promise<void> {
+    await writeFileAtomically(join(this.path, MANIFEST), `${JSON.stringify(manifest, undefined, 2)}\n`);
+  }
+}
+
+/** Letters, digits, `.`, `-` and `_` as they are, the rest percent-encoded; `.` and `..` too. */
+function encode(name: string): string {
+  const encoded = encodeURIComponent(name).replace(/[!'()*~]/g, (c) => `%${c.charCodeAt(0).toString(16)}`);
+  return /^\.+$/.test(encoded) ? encoded.replaceAll('.', '%2e') : encoded;
+}

@@ -1,0 +1,243 @@
+/**
+ * Every stored table, its columns, their types, units and meanings: the single source for writers, readers and
+ * docs/tables.md.
+ *
+ * Tables that people query are Parquet, one file a scene or one a run. Dense numeric ones are Arrow IPC files, one a
+ * frame or one a scene, of a single record batch. All lie at `<run>/<table>/scene=<scene>/…`, so that DuckDB and
+ * pandas read a whole table with one glob.
+ */
+
+interface ColumnDefinition {
+  readonly type: string;
+  readonly unit?: string;
+  readonly meaning: string;
+}
+
+/** Types of Parquet columns; `?` marks those that may be null. */
+interface ParquetTypes {
+  string: string;
+  'string?': string | null;
+  bool: boolean;
+  int: number;
+  'int?': number | null;
+  float: number;
+  'float?': number | null;
+  double: number;
+  'double[]': readonly number[];
+}
+
+export interface ParquetColumn extends ColumnDefinition {
+  readonly type: keyof ParquetTypes;
+}
+
+export interface ParquetSchema {
+  readonly name: string;
+  readonly rows: string;
+  readonly columns: Readonly<Record<string, ParquetColumn>>;
+}
+
+/** A row of a Parquet table, as its schema says. */
+export type Row<S extends ParquetSchema> = {
+  readonly [K in keyof S['columns']]: ParquetTypes[S['columns'][K]['type']];
+};
+
+/** Types of Arrow columns; `[C]` marks fixed-size lists of one value a class. */
+export interface ArrowTypes {
+  uint16: Uint16Array;
+  uint32: Uint32Array;
+  int32: Int32Array;
+  'uint32[C]': Uint32Array;
+  'float16[C]': Uint16Array;
+}
+
+export interface ArrowColumn extends ColumnDefinition {
+  readonly type: keyof ArrowTypes;
+}
+
+export interface ArrowSchema {
+  readonly name: string;
+  readonly rows: string;
+  readonly columns: Readonly<Record<string, ArrowColumn>>;
+}
+
+/** The columns of an Arrow table as typed arrays; lists are flat, one value a class after another. */
+export type Columns<S extends ArrowSchema> = {
+  readonly [K in keyof S['columns']]: ArrowTypes[S['columns'][K]['type']];
+};
+
+const scene = { type: 'string', meaning: 'scene name' } as const;
+const frame = { type: 'string', meaning: 'frame id, unique within its scene' } as const;
+
+export const FRAMES = {
+  name: 'frames',
+  rows: 'one a frame of the recording, used or not; one file a scene',
+  columns: {
+    scene,
+    frame,
+    timestamp: {
+      type: 'double',
+      unit: 's',
+      meaning: "time on the recording's clock; the frame's index where it has none",
+    },
+    used: { type: 'bool', meaning: 'false where the frame could not be used' },
+    reason: { type: 'string?', meaning: 'why the frame was skipped, with its file' },
+    trained: { type: 'bool', meaning: 'its labels were trained on, so nothing of it is selected' },
+    width: { type: 'int', unit: 'pixels', meaning: 'working width' },
+    height: { type: 'int', unit: 'pixels', meaning: 'working height' },
+    fx: { type: 'double', unit: 'pixels', meaning: 'focal length, horizontal, at working size' },
+    fy: { type: 'double', unit: 'pixels', meaning: 'focal length, vertical' },
+    cx: { type: 'double', unit: 'pixels', meaning: 'principal point, horizontal; pixel centres at integers' },
+    cy: { type: 'double', unit: 'pixels', meaning: 'principal point, vertical' },
+    camera_to_world: {
+      type: 'double[]',
+      unit: 'm',
+      meaning: '4×4 pose, row-major, OpenCV axes (x right, y down, z forward)',
+    },
+    depth_pixels: { type: 'int', unit: 'pixels', meaning: 'pixels with depth' },
+  },
+} as const satisfies ParquetSchema;
+
+export const SCORES = {
+  name: 'scores',
+  rows: 'one a superpixel of every used frame; one file a scene',
+  columns: {
+    scene,
+    frame,
+    superpixel: { type: 'int', meaning: 'superpixel id within its frame' },
+    pixels: { type: 'int', unit: 'pixels', meaning: 'all pixels of the superpixel' },
+    scored_pixels: {
+      type: 'int',
+      unit: 'pixels',
+      meaning: 'pixels with depth, the ones that the scores average',
+    },
+    view_entropy: { type: 'float?', unit: 'nats', meaning: 'VE of Eq. 6; null without scored pixels' },
+    view_divergence: { type: 'float?', unit: 'nats', meaning: 'VD of Eq. 7; null without scored pixels' },
+    views: {
+      type: 'float?',
+      unit: 'frames',
+      meaning: 'mean number of frames that see a scored pixel, its own included',
+    },
+  },
+} as const satisfies ParquetSchema;
+
+const selectionColumns = {
+  scene,
+  frame,
+  superpixel: { type: 'int', meaning: 'superpixel to label, id within its frame' },
+  pixels: { type: 'int', unit: 'pixels', meaning: 'its pixels' },
+  view_entropy: { type: 'float', unit: 'nats', meaning: 'its view entropy' },
+  view_divergence: {
+    type: 'float',
+    unit: 'nats',
+    meaning: 'its view divergence, the highest of its overlapping set (Eq. 9)',
+  },
+  trigger_frame: {
+    type: 'string',
+    meaning: 'frame of the superpixel whose view entropy was highest (Eq. 8)',
+  },
+  trigger_superpixel: { type: 'int', meaning: 'that superpixel' },
+  trigger_entropy: { type: 'float', unit: 'nats', meaning: 'its view entropy; ranks descend by it' },
+  overlap_set: {
+    type: 'int',
+    unit: 'superpixels',
+    meaning: 'candidates that show the same surface, the pick included; none of them is asked for again',
+  },
+} as const;
+
+export const PICKS = {
+  name: 'picks',
+  rows: 'one a pick of a scene on its own, best first, as far as the budget could reach; one file a scene',
+  columns: selectionColumns,
+} as const satisfies ParquetSchema;
+
+export const SELECTIONS = {
+  name: 'selections',
+  rows: "one a superpixel to label, best first: the scenes' picks merged until the budget is met; one file a run",
+  columns: { rank: { type: 'int', meaning: '1 = label this first' }, ...selectionColumns },
+} as const satisfies ParquetSchema;
+
+export const HISTORY = {
+  name: 'history',
+  rows: 'one a training step; one file a run',
+  columns: {
+    step: { type: 'int', meaning: 'steps done' },
+    learning_rate: { type: 'float', meaning: 'learning rate of the step' },
+    loss: { type: 'float', unit: 'nats', meaning: "mean cross-entropy over the batch's labelled pixels" },
+  },
+} as const satisfies ParquetSchema;
+
+export const METRICS = {
+  name: 'metrics',
+  rows: 'one a metric, or a metric and class; one file a run',
+  columns: {
+    split: {
+      type: 'string',
+      meaning: 'trained: frames whose labels were trained on; pool: the other labelled frames',
+    },
+    metric: { type: 'string', meaning: 'miou, pixel_accuracy or iou' },
+    class: { type: 'string?', meaning: 'class name, for iou' },
+    value: { type: 'float?', meaning: 'in [0, 1]; null for a class that the ground truth lacks' },
+    frames: { type: 'int', unit: 'frames', meaning: 'labelled frames measured on' },
+    pixels: { type: 'int', unit: 'pixels', meaning: 'labelled pixels measured on; of the class, for iou' },
+  },
+} as const satisfies ParquetSchema;
+
+export const SUPERPIXELS = {
+  name: 'superpixels',
+  rows: 'one a pixel, in raster order; one file a frame',
+  columns: { superpixel: { type: 'uint16', meaning: 'superpixel id, 0 to count − 1' } },
+} as const satisfies ArrowSchema;
+
+export const PROBABILITIES = {
+  name: 'probabilities',
+  rows: 'one a pixel, in raster order; one file a frame',
+  columns: {
+    probability: {
+      type: 'float16[C]',
+      meaning: 'class probabilities: the mean over the dropout draws (Eq. 1)',
+    },
+  },
+} as const satisfies ArrowSchema;
+
+export const INCIDENCES = {
+  name: 'incidences',
+  rows: "one a superpixel and voxel, sorted by superpixel; one file a frame, whose metadata `frame` holds the frame's row",
+  columns: {
+    superpixel: { type: 'uint16', meaning: 'superpixel id within its frame' },
+    voxel: {
+      type: 'uint32',
+      meaning: "number of the voxel among the frame's own, by first appearance in a raster scan",
+    },
+    x: { type: 'int32', unit: 'voxels', meaning: 'voxel coordinate: floor(world x / voxel size)' },
+    y: { type: 'int32', unit: 'voxels', meaning: 'likewise' },
+    z: { type: 'int32', unit: 'voxels', meaning: 'likewise' },
+    pixels: { type: 'uint32', unit: 'pixels', meaning: 'pixels of the superpixel in the voxel' },
+    sum_p: { type: 'uint32[C]', unit: '2⁻¹⁴', meaning: 'Σ P over these pixels' },
+    sum_neg_log_p: { type: 'uint32[C]', unit: '2⁻¹⁰ nats', meaning: 'Σ −log P' },
+    sum_entropy: { type: 'uint32', unit: '2⁻¹² nats', meaning: 'Σ Σ_c −P log P' },
+  },
+} as const satisfies ArrowSchema;
+
+export const POINTS = {
+  name: 'points',
+  rows: 'one a voxel that was seen, sorted by x, y, z: the point store; one file a scene',
+  columns: {
+    x: { type: 'int32', unit: 'voxels', meaning: 'voxel coordinate: floor(world x / voxel size)' },
+    y: { type: 'int32', unit: 'voxels', meaning: 'likewise' },
+    z: { type: 'int32', unit: 'voxels', meaning: 'likewise' },
+    pixels: { type: 'uint32', unit: 'pixels', meaning: 'pixels seen in the voxel, n' },
+    frames: { type: 'uint32', unit: 'frames', meaning: 'frames that saw it' },
+    sum_p: { type: 'uint32[C]', unit: '2⁻¹⁴', meaning: 'Σ P over these pixels' },
+    sum_neg_log_p: { type: 'uint32[C]', unit: '2⁻¹⁰ nats', meaning: 'Σ −log P' },
+  },
+} as const satisfies ArrowSchema;
+
+export type FrameRow = Row<typeof FRAMES>;
+export type ScoreRow = Row<typeof SCORES>;
+export type PickRow = Row<typeof PICKS>;
+export type SelectionRow = Row<typeof SELECTIONS>;
+export type HistoryRow = Row<typeof HISTORY>;
+export type MetricRow = Row<typeof METRICS>;
+
+export const PARQUET_TABLES: readonly ParquetSchema[] = [FRAMES, SCORES, PICKS, SELECTIONS, HISTORY, METRICS];
+export const ARROW_TABLES: readonly ArrowSchema[] = [SUPERPIXELS, PROBABILITIES, INCIDENCES, POINTS];
