@@ -1,14 +1,20 @@
-import { concatMap, lastValueFrom, NEVER, type Observable, of, type OperatorFunction } from 'rxjs';
+import { concatMap, lastValueFrom, NEVER, type Observable, type OperatorFunction, of } from 'rxjs';
 import { pull } from '../src/operators/pull.js';
 import { selectByWindow } from '../src/operators/select-by-window.js';
 import { measureStage } from '../src/stages/measure.js';
+import type { Progress } from '../src/stages/monitor.js';
 import { observeScene } from '../src/stages/observe.js';
 import { reportStage } from '../src/stages/report.js';
-import type { Progress } from '../src/stages/monitor.js';
 import type { Run } from '../src/stages/run.js';
 import { listScenes, type Scene } from '../src/stages/scene.js';
 import { scoreScene } from '../src/stages/score.js';
-import { hasOwnMaps, networkMaps, ownMapsOnly, type ProbabilitySource, segmentation } from '../src/stages/segmentation.js';
+import {
+  hasOwnMaps,
+  networkMaps,
+  ownMapsOnly,
+  type ProbabilitySource,
+  segmentation,
+} from '../src/stages/segmentation.js';
 import { budgetMeter, pickScene, writeSelections } from '../src/stages/select.js';
 import { trainStage } from '../src/stages/train.js';
 import type { PickRow, SelectionRow } from '../src/tables/schemas.js';

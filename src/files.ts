@@ -12,7 +12,10 @@ export const TEMPORARY = '.partial';
  * @param write makes the temporary file at the path it is given
  * @throws UserError where the disk is full or the folder cannot be written
  */
-export async function writeAtomically(path: string, write: (temporary: string) => Promise<void>): Promise<void> {
+export async function writeAtomically(
+  path: string,
+  write: (temporary: string) => Promise<void>,
+): Promise<void> {
   const temporary = `${path}.${randomUUID().slice(0, 8)}${TEMPORARY}`;
   try {
     await mkdir(dirname(path), { recursive: true });

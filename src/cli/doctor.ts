@@ -1,7 +1,7 @@
 import { totalmem } from 'node:os';
 import type { Command } from 'commander';
-import { BACKEND_CHOICES, type BackendChoice, describeBackends } from '../model/backend.js';
 import { UserError } from '../errors.js';
+import { BACKEND_CHOICES, type BackendChoice, describeBackends } from '../model/backend.js';
 import { VERSION } from '../version.js';
 
 /** `viewal doctor`: what this machine offers, what was chosen, and why. */
@@ -23,7 +23,9 @@ async function describeMachine(choice: BackendChoice): Promise<string> {
   return [
     `viewal ${VERSION} on Node ${found.node}`,
     `${found.cores} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB of memory`,
-    ...found.backends.map(({ name, available, detail }) => `${available ? '✓' : '✗'} ${name.padEnd(6)} ${detail}`),
+    ...found.backends.map(
+      ({ name, available, detail }) => `${available ? '✓' : '✗'} ${name.padEnd(6)} ${detail}`,
+    ),
     `chosen: ${found.chosen}, ${found.reason}`,
   ].join('\n');
 }

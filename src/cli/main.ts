@@ -26,7 +26,17 @@ addRunOptions(
     .description('the whole job: train, infer, score and select, with a report')
     .requiredOption('--out <run>', 'run folder; a killed run goes on where it stopped'),
   [
-    ...(['budget', 'labelled', 'model', 'probabilities', 'superpixels', 'steps', 'width', 'head', 'draws'] as const),
+    ...([
+      'budget',
+      'labelled',
+      'model',
+      'probabilities',
+      'superpixels',
+      'steps',
+      'width',
+      'head',
+      'draws',
+    ] as const),
     ...(['voxel', 'views', 'superpixelCount', 'format', 'size', 'seed', 'backend', 'workers'] as const),
   ],
 )
@@ -107,6 +117,8 @@ try {
   if (error instanceof UserError) console.error(`error: ${error.message}`);
   else if (process.env.VIEWAL_DEBUG) console.error(error);
   else
-    console.error(`error: something unexpected happened: ${(error as Error).message} (VIEWAL_DEBUG=1 shows where)`);
+    console.error(
+      `error: something unexpected happened: ${(error as Error).message} (VIEWAL_DEBUG=1 shows where)`,
+    );
   process.exitCode = 1;
 }

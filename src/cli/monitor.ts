@@ -60,7 +60,9 @@ function lineMonitor(stream: NodeJS.WriteStream): Monitor {
           clock.advance(steps);
           if (performance.now() < next || clock.done >= total) return;
           next = performance.now() + LINE_EVERY;
-          say(`${stage}: ${clock.done}/${total} ${unit}, ${clock.rate()} ${unit}/s, ${clock.left()} left ${detail}`.trim());
+          say(
+            `${stage}: ${clock.done}/${total} ${unit}, ${clock.rate()} ${unit}/s, ${clock.left()} left ${detail}`.trim(),
+          );
         },
         end: () => say(`${stage}: done, ${clock.done} ${unit} in ${duration(clock.seconds())}`),
       };

@@ -25,7 +25,15 @@ const FLAGS: Record<Name, string> = {
   seed: '--seed <n>',
 };
 
-const NUMBERS: ReadonlySet<Name> = new Set(['width', 'steps', 'draws', 'workers', 'superpixelCount', 'voxel', 'seed']);
+const NUMBERS: ReadonlySet<Name> = new Set([
+  'width',
+  'steps',
+  'draws',
+  'workers',
+  'superpixelCount',
+  'voxel',
+  'seed',
+]);
 
 /** Adds options of a run to a command. */
 export function addRunOptions(command: Command, names: readonly Name[]): Command {

@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
+import type { Run } from '../stages/run.js';
 import { readParquet } from '../tables/parquet.js';
 import { FRAMES, METRICS, type SelectionRow } from '../tables/schemas.js';
-import type { Run } from '../stages/run.js';
 
 /** Picks shown on the terminal; the table in the run folder has them all. */
 const SHOWN = 10;
@@ -10,7 +10,16 @@ const SHOWN = 10;
 export function pickTable(selections: readonly SelectionRow[]): string {
   if (selections.length === 0) return 'Nothing to select: every superpixel is labelled, or none has depth.';
   const table = new Table({
-    head: ['rank', 'scene', 'frame', 'superpixel', 'pixels', 'view entropy', 'view divergence', 'same surface in'],
+    head: [
+      'rank',
+      'scene',
+      'frame',
+      'superpixel',
+      'pixels',
+      'view entropy',
+      'view divergence',
+      'same surface in',
+    ],
     style: { head: [], border: [] },
     colAligns: ['right', 'left', 'left', 'right', 'right', 'right', 'right', 'right'],
   });
@@ -45,7 +54,11 @@ export async function runSummary(run: Run, selections: readonly SelectionRow[]):
   return [
     `${selections.length} superpixels to label, ${images.toFixed(2)} images' worth (budget ${run.options.budget}).`,
     `${used} frames of ${run.scenes.size} scene${run.scenes.size === 1 ? '' : 's'} used, ${skipped} skipped, ${run.training.size} trained on.`,
-    ...(pool?.value ? [`The network's mIoU on the ${pool.frames} other labelled frames is ${(100 * pool.value).toFixed(1)} %.`] : []),
+    ...(pool?.value
+      ? [
+          `The network's mIoU on the ${pool.frames} other labelled frames is ${(100 * pool.value).toFixed(1)} %.`,
+        ]
+      : []),
     `Run folder: ${run.folder.path}`,
     `Report:     ${run.folder.report}`,
   ].join('\n');

@@ -22,14 +22,21 @@ export function synth(command: Command, monitor: Monitor): void {
     .option('--seed <n>', 'same seed, same rooms', Number, 1)
     .option('--size <size>', 'image size, WIDTHxHEIGHT', '320x240')
     .option('--noise', 'camera and depth-sensor noise')
-    .addHelpText('after', '\nExample:\n  $ viewal synth --out rooms --scenes 40 --frames 40 --seed 7 --noise\n')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ viewal synth --out rooms --scenes 40 --frames 40 --seed 7 --noise\n',
+    )
     .action(async (values: SynthValues) => {
       const size = /^(\d+)x(\d+)$/.exec(values.size);
       if (size === null) throw new UserError(`Expected a size such as 320x240, got "${values.size}".`);
       const progress = monitor.begin('synth', values.scenes * values.frames, 'frames');
       let done = 0;
       const summary = await generateRecording(
-        { ...values, size: { width: Number(size[1]), height: Number(size[2]) }, noise: values.noise === true },
+        {
+          ...values,
+          size: { width: Number(size[1]), height: Number(size[2]) },
+          noise: values.noise === true,
+        },
         (now) => {
           progress.advance(now - done);
           done = now;

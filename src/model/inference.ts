@@ -34,7 +34,7 @@ export class InferenceNetwork {
   /** The likeliest class of each pixel, H×W, dropout off. */
   labels(image: ColourImage): Uint8Array {
     const likeliest = tf.tidy(() => tf.argMax(this.probabilities(this.features(image), image), 3));
-    const labels = Uint8Array.from(likeliest.dataSync());
+    const labels = new Uint8Array(likeliest.dataSync());
     likeliest.dispose();
     return labels;
   }

@@ -142,7 +142,7 @@ function littleEndian(data: Float32Array): Uint8Array {
 
 /** Copies: the file's buffer need not be aligned to 4 bytes. */
 function fromLittleEndian(bytes: Uint8Array): Float32Array {
-  return new Float32Array(Uint8Array.from(bytes).buffer);
+  return new Float32Array(new Uint8Array(bytes).buffer);
 }
 
 function reasonOf(error: unknown): string {

@@ -63,7 +63,7 @@ interface Lane {
  * Shares frames among workers, each with its own tfjs, first come first served. A worker that dies takes the
  * pool with it: every frame under way or waiting is rejected with the reason, and so is every later one.
  */
-class SegmenterPool implements Segmenter {
+export class SegmenterPool implements Segmenter {
   readonly classes: number;
   readonly key: string;
   readonly concurrency: number;
@@ -73,16 +73,22 @@ class SegmenterPool implements Segmenter {
   /** Why no more frames are taken. */
   private stopped: Error | undefined;
 
-  constructor(network: Network, options: McDropoutOptions, backend: BackendName, workers: number) {
+  constructor(
+    network: Network,
+    options: McDropoutOptions,
+    backend: BackendName,
+    workers: number,
+    url = workerUrl(import.meta.url, './inference-worker.js'),
+  ) {
     this.classes = network.config.classes;
     this.key = segmenterKey(network, options, backend);
     this.concurrency = workers;
     const workerData = { backend, network, options } satisfies InferenceWorkerData;
-    const url = workerUrl(import.meta.url, './inference-worker.js');
     this.lanes = Array.from({ length: workers }, () => ({ worker: new Worker(url, { workerData }) }));
     this.whenReady = Promise.all(this.lanes.map((lane) => this.watch(lane)));
   }
 
+  /** Resolves when every worker is ready; rejects if one cannot start. */
   async ready(): Promise<void> {
     await this.whenReady;
   }
@@ -124,13 +130,14 @@ class SegmenterPool implements Segmenter {
     lane.task = task;
     const { scene, id, width, height } = task.frame;
     // The frame stays the caller's: its colours are copied, and the copy moves to the worker.
-    const colour = Uint8Array.from(task.frame.colour);
+    const colour = new Uint8Array(task.frame.colour);
     const message: McDropoutFrame = { scene, id, width, height, colour };
     lane.worker.postMessage(message, [colour.buffer]);
   }
 
   private finish(lane: Lane, reply: Exclude<InferenceReply, { kind: 'ready' }>): void {
-    const { frame, resolve, reject } = lane.task!;
+    if (lane.task === undefined) return;
+    const { frame, resolve, reject } = lane.task;
     lane.task = undefined;
     if (reply.kind === 'failure') reject(new Error(`${frameName(frame)}: ${reply.message}`));
     else resolve({ width: frame.width, height: frame.height, classes: this.classes, data: reply.data });

@@ -46,7 +46,10 @@ export function pull<A, B>(
           queueMicrotask(ask);
         },
       });
-      if (!done) items.add(subscription);
+      if (done) return;
+      items.add(subscription);
+      // It may have emitted while being subscribed to, and the consumer may have left at that.
+      if (subscriber.closed) subscription.unsubscribe();
     };
 
     const ask = async () => {

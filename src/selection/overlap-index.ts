@@ -48,7 +48,10 @@ export class OverlapIndex {
    * @param ids dense id of each of `incidences.voxels`, from the scene's voxel table
    * @returns the number of the frame's first superpixel
    */
-  add(incidences: Pick<Incidences, 'superpixels' | 'rowStart' | 'voxel' | 'pixels'>, ids: Uint32Array): number {
+  add(
+    incidences: Pick<Incidences, 'superpixels' | 'rowStart' | 'voxel' | 'pixels'>,
+    ids: Uint32Array,
+  ): number {
     const { rowStart, pixels } = incidences;
     const first = this.#superpixels;
     const voxels = incidences.voxel.map((voxel) => ids[voxel]);

@@ -1,4 +1,4 @@
-import { map, mergeMap, of, type OperatorFunction } from 'rxjs';
+import { map, mergeMap, type OperatorFunction, of } from 'rxjs';
 import { BadFrameError } from '../errors.js';
 import { type Frame, frameName } from '../frame.js';
 import { loadNetwork } from '../model/checkpoint.js';
@@ -53,10 +53,20 @@ export async function hasOwnMaps(run: Run): Promise<boolean> {
  */
 export async function networkMaps(run: Run, modelFolder: string): Promise<ProbabilitySource> {
   const { draws, seed, backend, workers } = run.options;
-  const key = segmenterKey(await loadNetwork(modelFolder), { draws, seed }, backend === 'cpu' ? 'cpu' : 'wasm');
+  const key = segmenterKey(
+    await loadNetwork(modelFolder),
+    { draws, seed },
+    backend === 'cpu' ? 'cpu' : 'wasm',
+  );
   let opened: Promise<Segmenter> | undefined;
   const open = () => {
-    opened ??= createSegmenter({ checkpoint: modelFolder, draws, seed, backend, ...(workers ? { workers } : {}) });
+    opened ??= createSegmenter({
+      checkpoint: modelFolder,
+      draws,
+      seed,
+      backend,
+      ...(workers ? { workers } : {}),
+    });
     return opened;
   };
   return {

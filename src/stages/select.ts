@@ -81,6 +81,9 @@ export async function writeSelections(
   scenes: readonly Scene[],
   selections: readonly SelectionRow[],
 ): Promise<void> {
-  const key = digest('selections', scenes.map((scene) => scene.keys.picks));
+  const key = digest(
+    'selections',
+    scenes.map((scene) => scene.keys.picks),
+  );
   await writeParquet(run.folder.runFile(SELECTIONS.name), SELECTIONS, key, selections);
 }

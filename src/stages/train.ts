@@ -6,9 +6,15 @@ import { frameName } from '../frame.js';
 import { digest } from '../hash.js';
 import { startBackend } from '../model/backend.js';
 import { loadTraining, MODEL_FILE, saveNetwork, saveTraining, TRAINING_FILE } from '../model/checkpoint.js';
-import { initialNetwork } from '../model/network.js';
 import type { LabelledImage } from '../model/crop.js';
-import { initialState, Trainer, TRAINING_DEFAULTS, type TrainingSet, type TrainingState } from '../model/train.js';
+import { initialNetwork } from '../model/network.js';
+import {
+  initialState,
+  TRAINING_DEFAULTS,
+  Trainer,
+  type TrainingSet,
+  type TrainingState,
+} from '../model/train.js';
 import type { FrameEntry } from '../sources/recording.js';
 import { readParquet, writeParquet } from '../tables/parquet.js';
 import { HISTORY, type HistoryRow } from '../tables/schemas.js';
@@ -37,7 +43,14 @@ export async function trainStage(run: Run): Promise<string> {
 
   const config = { width: options.width, head: options.head, classes: recording.classes.length };
   const settings = { ...TRAINING_DEFAULTS, seed: options.seed, steps: options.steps };
-  const key = digest('train', VERSION, config, settings, options.size, frames.map((e) => [frameName(e), e.fingerprint]));
+  const key = digest(
+    'train',
+    VERSION,
+    config,
+    settings,
+    options.size,
+    frames.map((e) => [frameName(e), e.fingerprint]),
+  );
   const historyFile = folder.runFile(HISTORY.name);
   const modelFile = join(folder.modelFolder, MODEL_FILE);
   const trainingFile = join(folder.modelFolder, TRAINING_FILE);

@@ -129,7 +129,10 @@ export function binIncidences(
     voxel[to] = rowVoxel[row];
     pixels[to] = rowPixels[row];
     if (rowPixels[row] > MAX_PIXELS)
-      throw new BadFrameError(frameName(frame), `${rowPixels[row]} pixels of one superpixel lie in one voxel`);
+      throw new BadFrameError(
+        frameName(frame),
+        `${rowPixels[row]} pixels of one superpixel lie in one voxel`,
+      );
   }
 
   return {

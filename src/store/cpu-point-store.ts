@@ -1,7 +1,7 @@
 import { BadFrameError, UserError } from '../errors.js';
 import { ENTROPY_SCALE, LOG_SCALE, MAX_PIXELS, MIN_P, P_SCALE } from './fixed-point.js';
 import type { Incidences } from './incidences.js';
-import type { Points, PointStore, SuperpixelScores } from './point-store.js';
+import type { PointStore, Points, SuperpixelScores } from './point-store.js';
 import { VoxelTable } from './voxel-table.js';
 
 const CHUNK_BITS = 12;
@@ -159,8 +159,7 @@ export class CpuPointStore implements PointStore {
         let cross = 0;
         for (let c = 0; c < C; c++) cross += sumP[row * C + c] * othersNegLog[v * C + c];
         const m = others[v] + 1;
-        divergenceSum +=
-          cross / (P_SCALE * LOG_SCALE * m) - (1 - 1 / m) * (sumEntropy[row] / ENTROPY_SCALE);
+        divergenceSum += cross / (P_SCALE * LOG_SCALE * m) - (1 - 1 / m) * (sumEntropy[row] / ENTROPY_SCALE);
       }
       scores.scoredPixels[r] = scored;
       scores.viewEntropy[r] = entropySum / scored;

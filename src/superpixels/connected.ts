@@ -47,7 +47,10 @@ export function relabel(ids: Ids, size: Size): Superpixels {
  *
  * @param ids H×W, row-major; not written
  */
-export function connectedComponents(ids: Ids, size: Size): { readonly count: number; readonly ids: Uint32Array } {
+export function connectedComponents(
+  ids: Ids,
+  size: Size,
+): { readonly count: number; readonly ids: Uint32Array } {
   const { width, height } = size;
   const unseen = 0xffffffff;
   const pieces = new Uint32Array(ids.length).fill(unseen);

@@ -41,14 +41,16 @@ export function smoothLab(colour: Uint8Array, size: Size): Int16Array {
       const here = (y * width + x) * 3;
       const left = x > 0 ? here - 3 : here;
       const right = x + 1 < width ? here + 3 : here;
-      for (let c = 0; c < 3; c++) rows[here + c] = sharp[left + c]! + 2 * sharp[here + c]! + sharp[right + c]!;
+      for (let c = 0; c < 3; c++)
+        rows[here + c] = sharp[left + c]! + 2 * sharp[here + c]! + sharp[right + c]!;
     }
   }
   const stride = width * 3;
   for (let y = 0; y < height; y++) {
     const up = y > 0 ? -stride : 0;
     const down = y + 1 < height ? stride : 0;
-    for (let i = y * stride; i < (y + 1) * stride; i++) smooth[i] = rows[i + up]! + 2 * rows[i]! + rows[i + down]!;
+    for (let i = y * stride; i < (y + 1) * stride; i++)
+      smooth[i] = rows[i + up]! + 2 * rows[i]! + rows[i + down]!;
   }
   return smooth;
 }

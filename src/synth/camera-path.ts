@@ -37,7 +37,7 @@ export function cameraPath(room: Room, frames: number, seed: number, index: numb
     const pitch =
       Math.atan2(target[2] - z, distance) + 0.04 * shake.at(2, k * 0.9) + 0.1 * shake.at(3, t * 9);
     const roll = 0.03 * shake.at(4, k * 0.7) + 0.04 * shake.at(5, t * 6);
-    poses.push(lookAlong([x, y, z], yaw, Math.max(-0.75, Math.min(0.4, pitch)), roll));
+    poses.push(lookAlong([x, y, z], yaw, Math.max(-0.75, Math.min(0.3, pitch)), roll));
   }
   return poses;
 }
@@ -232,8 +232,8 @@ function gazeTargets(room: Room, next: Random): { at(t: number, x: number, y: nu
       const across = Math.atan2(room.length / 2 - y, room.width / 2 - x);
       const heading = across + swing * Math.sin(2 * Math.PI * swings * t + phase);
       const reach = 0.5 * Math.hypot(room.width, room.length);
-      const glance = Math.max(0, Math.sin(2 * Math.PI * 1.7 * t + 2 * nod)) ** 6;
-      const height = 0.6 + 0.5 * Math.sin(2 * Math.PI * 2.3 * t + nod) + 1.5 * glance;
+      const glance = Math.max(0, Math.sin(2 * Math.PI * 1.7 * t + 2 * nod)) ** 8;
+      const height = 0.6 + 0.5 * Math.sin(2 * Math.PI * 2.3 * t + nod) + 1.2 * glance;
       return [x + reach * Math.cos(heading), y + reach * Math.sin(heading), height];
     },
   };

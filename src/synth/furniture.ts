@@ -48,7 +48,7 @@ export function bed(next: Random): Piece {
     height: head,
     clearance: 0.5,
     build(bench, style, next) {
-      const frame = next() < 0.6 ? pick(style.woods, next) : pick(style.fabrics, next);
+      const frame = next() < 0.6 ? pick(style.woods, next) : pick(style.upholstery, next);
       const sheet = material(
         'fabric',
         hsv(next(), between(0, 0.15, next), between(0.75, 0.95, next)),
@@ -135,7 +135,7 @@ export function sofa(next: Random): Piece {
     height,
     clearance: 0.45,
     build(bench, style, next) {
-      const look = pick(style.fabrics, next);
+      const look = pick(style.upholstery, next);
       const seatTop = between(0.4, 0.48, next);
       const armTop = between(0.52, 0.66, next);
       const inner = width - 2 * arm;
@@ -201,7 +201,7 @@ export function chair(next: Random): Piece {
       ...base,
       build(bench, style, next) {
         const dark = material('plain', hsv(0, 0, 0.15), [0.05, 0.05, 0.05], { gloss: 0.5, shininess: 30 });
-        const look = next() < 0.5 ? pick(style.fabrics, next) : dark;
+        const look = next() < 0.5 ? pick(style.upholstery, next) : dark;
         const y = width / 2;
         for (let i = 0; i < 5; i++) {
           const spoke = bench.at(0, y, 0, (i * 2 * Math.PI) / 5);
@@ -228,7 +228,7 @@ export function chair(next: Random): Piece {
     ...base,
     build(bench, style, next) {
       const look = pick([...style.woods, ...style.paints], next);
-      const seat = next() < 0.4 ? pick(style.fabrics, next) : look;
+      const seat = next() < 0.4 ? pick(style.upholstery, next) : look;
       const seatTop = between(0.43, 0.48, next);
       const round = next() < 0.4;
       legs(bench, 'chair', look, width, width, seatTop - 0.03, 0.035, round);

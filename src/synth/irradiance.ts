@@ -1,4 +1,3 @@
-import { seedOf } from '../random.js';
 import type { Bvh } from './bvh.js';
 import { meanAlbedo } from './materials.js';
 import { hash01 } from './noise.js';
@@ -120,22 +119,22 @@ export class Irradiance {
         place[row] += solid.rotation[3 * row + col] * surface[col] * solid.half[col];
       }
     }
-    const seed = seedOf(to);
+    // All points of a face share their rays' pattern, so that neighbours err alike and the face looks smooth.
+    const seed = 6 * i + face;
     let red = 0;
     let green = 0;
     let blue = 0;
     for (let l = 0; l < room.lights.length; l++) {
       const light = room.lights[l];
-      const share = this.direct(light, seed + l);
+      const share = this.direct(light, seed, l);
       red += share * light.colour[0];
       green += share * light.colour[1];
       blue += share * light.colour[2];
     }
-    // Cosine-distributed directions (Malley) from a shifted R2 sequence: the estimate is the plain mean. All points
-    // of a face share the directions, so that neighbours err alike and the face looks smooth.
+    // Cosine-distributed directions (Malley) from a shifted R2 sequence: the estimate is the plain mean.
     const { ray } = bvh;
-    const shift0 = hash01(i, face, 1, 0);
-    const shift1 = hash01(i, face, 2, 0);
+    const shift0 = hash01(seed, 0, 0, 3);
+    const shift1 = hash01(seed, 0, 0, 4);
     // A tangent: the normal crossed with the x axis, or with the y axis where it is close to x.
     const alongX = Math.abs(normal[0]) > 0.7;
     let ax = alongX ? -normal[2] : 0;
@@ -177,15 +176,15 @@ export class Irradiance {
   }
 
   /** Irradiance over π at `place` from a light of unit colour, by stratified shadow rays. */
-  private direct(light: Light, seed: number): number {
+  private direct(light: Light, seed: number, index: number): number {
     const { bvh, place, normal } = this;
     const { ray } = bvh;
     const panel = light.kind === 'panel';
     const cells = PANEL_GRID * PANEL_GRID;
     let sum = 0;
     for (let n = 0; n < cells; n++) {
-      const s = ((n % PANEL_GRID) + hash01(seed, n, 0, 1)) / PANEL_GRID;
-      const t = (Math.floor(n / PANEL_GRID) + hash01(seed, n, 1, 1)) / PANEL_GRID;
+      const s = ((n % PANEL_GRID) + hash01(seed, n, index, 1)) / PANEL_GRID;
+      const t = (Math.floor(n / PANEL_GRID) + hash01(seed, n, index, 2)) / PANEL_GRID;
       let dx: number;
       let dy: number;
       let dz: number;

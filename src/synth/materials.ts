@@ -72,6 +72,8 @@ export function mix(a: Rgb, b: Rgb, t: number): Rgb {
 export interface Style {
   readonly woods: readonly Material[];
   readonly fabrics: readonly Material[];
+  /** Fabrics and leather. */
+  readonly upholstery: readonly Material[];
   readonly paints: readonly Material[];
   readonly metals: readonly Material[];
   readonly wall: Material;
@@ -114,16 +116,21 @@ function wood(next: Random): Material {
 }
 
 function fabric(next: Random): Material {
-  const base = tint(next);
-  const leather = next() < 0.2;
-  const texture = leather
-    ? 'plain'
-    : pick(['fabric', 'fabric', 'fabric', 'stripes', 'checks'] as const, next);
-  return material(texture, base, tint(next), {
+  const texture = pick(['fabric', 'fabric', 'fabric', 'fabric', 'stripes', 'checks'] as const, next);
+  return material(texture, tint(next), tint(next), {
     scale: between(0.04, 0.15, next),
     seed: Math.floor(next() * 1e6),
-    gloss: leather ? 0.35 : 0.05,
-    shininess: leather ? 25 : 6,
+    gloss: 0.05,
+    shininess: 6,
+  });
+}
+
+function leather(next: Random): Material {
+  const base = tint(next);
+  return material('plain', base, mix(base, [0, 0, 0], 0.4), {
+    seed: Math.floor(next() * 1e6),
+    gloss: between(0.2, 0.5, next),
+    shininess: between(12, 30, next),
   });
 }
 
@@ -153,6 +160,7 @@ function metal(next: Random): Material {
 export function makeStyle(next: Random): Style {
   const woods = [wood(next), wood(next), wood(next)];
   const fabrics = [fabric(next), fabric(next), fabric(next), fabric(next)];
+  const upholstery = [...fabrics, leather(next)];
   const paints = [paint(next), paint(next), paint(next)];
   const metals = [metal(next), metal(next)];
   const seed = Math.floor(next() * 1e6);
@@ -205,7 +213,7 @@ export function makeStyle(next: Random): Style {
       seed: seed + 1,
     },
   );
-  return { woods, fabrics, paints, metals, wall, featureWall, floor, ceiling };
+  return { woods, fabrics, upholstery, paints, metals, wall, featureWall, floor, ceiling };
 }
 
 /** Mean of the pattern, for light that bounces off it. */

@@ -113,7 +113,7 @@ class Planner {
     const warm = between(0, 1, next);
     this.lampColour = mix([1, 0.93, 0.82], [1, 0.72, 0.42], warm);
     this.lamps = (bench, height) => {
-      const strength = this.night ? between(0.25, 0.5, this.next) : between(0.06, 0.25, this.next);
+      const strength = this.night ? between(0.12, 0.25, this.next) : between(0.06, 0.2, this.next);
       this.bulb(bench.toWorld([0, 0, height]), 0.06, strength);
     };
   }

@@ -158,7 +158,7 @@ export class Shader {
       const lobe = aligned ** shininess;
       const energy = light.kind === 'panel' ? area : (area * (shininess + 2)) / 2;
       const value = strength * lobe * energy;
-      if (value * light.colour[0] < 0.01) continue;
+      if (value * light.colour[0] < 0.002) continue;
       ray[0] = x;
       ray[1] = y;
       ray[2] = z;

@@ -218,8 +218,8 @@ describe("the user's probability maps", () => {
     [
       'another number of classes',
       'a.arrow',
-      arrow(
-        new Float32(),
+      arrowMap(
+        'float32',
         ramp(24, () => 0.5),
         { classes: 2 },
       ),
@@ -231,8 +231,8 @@ describe("the user's probability maps", () => {
       arrowMap('float32', changed(4, Number.POSITIVE_INFINITY)),
       'Infinity for class 1 at pixel (1, 0)',
     ],
-    ['another kind of file', 'a.arrow', Buffer.from('hello, world!'), 'not a readable Arrow IPC file'],
-    ['nothing', 'a.arrow', new Uint8Array(), 'should have one column'],
+    ['another kind of file', 'a.arrow', Buffer.from('hello, world!'), 'not an Arrow IPC file'],
+    ['nothing', 'a.arrow', new Uint8Array(), 'not an Arrow IPC file'],
   ])('are refused with %s (%s)', async (_, name, bytes, reason) => {
     const file = await written(name, bytes);
     await refused(readProbabilities(file, SIZE, 3), `${file}: ${reason}`);
