@@ -23,7 +23,7 @@ const UPRIGHT: Mat3 = [1, 0, 0, 0, 1, 0, 0, 0, 1];
 
 /** A rotation from a random quaternion, written apart from the generator's own. */
 function turned(q: readonly number[]): Mat3 {
-  const n = Math.hypot(...q) || 1;
+  const n = Math.hypot(...q);
   const [w, x, y, z] = q.map((v) => v / n);
   return [
     1 - 2 * (y * y + z * z),
@@ -66,13 +66,13 @@ const solidArbitrary: fc.Arbitrary<Solid> = fc
       fc.double({ min: 0.05, max: 1, noNaN: true }),
       fc.double({ min: 0.05, max: 1, noNaN: true }),
     ),
-    turn: fc.tuple(unit, unit, unit, unit),
+    turn: fc.tuple(unit, unit, unit, unit).filter((q) => Math.hypot(...q) > 0.1),
     exponents: fc.tuple(
       fc.constantFrom(2, 4, 8, 16),
       fc.constantFrom(2, 4, 8, 16),
       fc.constantFrom(2, 4, 8, 16),
     ),
-    taper: fc.double({ min: 0, max: 1, noNaN: true }),
+    taper: fc.double({ min: 0.05, max: 1, noNaN: true }),
   })
   .map(({ turn, ...solid }) => ({
     ...solid,
@@ -286,7 +286,7 @@ describe('camera path', () => {
         const eye = column(3);
         for (const b of bounds) {
           const gap = [0, 1, 2].map((k) => Math.max(b[k] - eye[k], 0, eye[k] - b[3 + k]));
-          expect(Math.hypot(...gap)).toBeGreaterThan(CLEARANCE * 0.7);
+          expect(Math.hypot(...gap)).toBeGreaterThan(CLEARANCE * 0.9);
         }
       }
     }

@@ -19,7 +19,7 @@ export function chooseBackend(choice: BackendChoice = 'auto'): BackendName {
 export interface BackendReport {
   readonly name: BackendName;
   readonly available: boolean;
-  /** Version and speed, or the reason why it cannot be used. */
+  /** Version and manner, or the reason why it cannot be used. */
   readonly detail: string;
 }
 
@@ -31,40 +31,39 @@ export interface BackendsReport {
   readonly reason: string;
 }
 
-/** tfjs picks the SIMD build by itself where the engine runs it, and every engine from Node 16.4 on does. */
-async function wasmSimd(): Promise<boolean> {
-  await import('@tensorflow/tfjs-backend-wasm');
-  return (await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')) === true;
-}
-
 /** Says which backends this machine has, and which of them `choice` gives and why. Starts none. */
 export async function describeBackends(choice: BackendChoice = 'auto'): Promise<BackendsReport> {
-  const simd = await wasmSimd();
-  const { version_wasm } = await import('@tensorflow/tfjs-backend-wasm');
-  const chosen = chooseBackend(choice);
-  const reasons = {
-    auto: `the fastest present; each worker runs one thread of it, and ${availableParallelism()} workers fill the cores`,
-    wasm: 'asked for',
-    cpu: 'asked for',
-  };
+  const cores = availableParallelism();
   return {
     node: process.versions.node,
-    cores: availableParallelism(),
-    backends: [
-      {
-        name: 'wasm',
-        available: true,
-        detail: `tfjs-backend-wasm ${version_wasm}, ${simd ? 'with SIMD' : 'without SIMD (about 4 times slower)'}`,
-      },
-      {
-        name: 'cpu',
-        available: true,
-        detail: `tfjs-backend-cpu ${tf.version_core}, plain JavaScript, about 30 times slower: for checks only`,
-      },
-    ],
-    chosen,
-    reason: reasons[choice],
+    cores,
+    backends: [await describe('wasm', describeWasm), await describe('cpu', describeCpu)],
+    chosen: chooseBackend(choice),
+    reason:
+      choice === 'auto'
+        ? `the fastest present; a worker runs one thread of it, and ${cores} workers fill the cores`
+        : 'asked for',
   };
+}
+
+async function describe(name: BackendName, detail: () => Promise<string>): Promise<BackendReport> {
+  try {
+    return { name, available: true, detail: await detail() };
+  } catch (error) {
+    return { name, available: false, detail: (error as Error).message };
+  }
+}
+
+async function describeWasm(): Promise<string> {
+  const { version_wasm } = await import('@tensorflow/tfjs-backend-wasm');
+  // tfjs takes its SIMD build by itself where the engine runs it.
+  const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
+  return `tfjs-backend-wasm ${version_wasm}, ${simd ? 'with' : 'without'} SIMD`;
+}
+
+async function describeCpu(): Promise<string> {
+  const { version_cpu } = await import('@tensorflow/tfjs-backend-cpu');
+  return `tfjs-backend-cpu ${version_cpu}, plain JavaScript, about 30 times slower: for checks only`;
 }
 
 /**

@@ -8,6 +8,7 @@ import { channelMean } from './channel-mean.js';
  * Registers what training needs and a backend lacks, composed from kernels that it has:
  *
  * - wasm: the gradients of convolutions, of which it has none but a slow one;
+ * - cpu: the gradient of bilinear resizing, whose result it gives height and width swapped;
  * - wasm and cpu: the gradients of depthwise convolutions, which the cpu backend gets wrong for dilation > 1;
  * - the gradient of the depthwise convolution itself, which core refuses for dilation > 1.
  *
@@ -20,6 +21,7 @@ export function registerGradients(backend: BackendName): void {
     compose(backend, tf.Conv2DBackpropFilter, conv2dFilterGradient);
     compose(backend, tf.Conv2DBackpropInput, conv2dInputGradient);
   }
+  if (backend === 'cpu') correctResizeGradient();
   compose(backend, tf.DepthwiseConv2dNativeBackpropFilter, depthwiseFilterGradient);
   compose(backend, tf.DepthwiseConv2dNativeBackpropInput, depthwiseInputGradient);
   tf.unregisterGradient(tf.DepthwiseConv2dNative);
@@ -75,6 +77,19 @@ function compose(backendName: string, kernelName: string, composition: Compositi
     backendName,
     kernelFunc: ({ inputs, attrs }) =>
       tf.tidy(() => composition(inputs as Inputs, attrs as unknown as GradientAttrs)),
+  });
+}
+
+/** tfjs-backend-cpu 4.22 computes the right numbers and labels them [N, W, H, C]. */
+function correctResizeGradient(): void {
+  const stock = tf.getKernel(tf.ResizeBilinearGrad, 'cpu');
+  tf.unregisterKernel(tf.ResizeBilinearGrad, 'cpu');
+  tf.registerKernel({
+    ...stock,
+    kernelFunc: (args) => ({
+      ...(stock.kernelFunc(args) as tf.TensorInfo),
+      shape: args.inputs.images!.shape,
+    }),
   });
 }
 

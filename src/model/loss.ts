@@ -19,7 +19,7 @@ export function crossEntropy(logits: tf.Tensor4D, labels: tf.Tensor3D): tf.Scala
     const weight = tf.div(labelled, tf.maximum(tf.sum(labelled), 1));
     const ofLabel = tf.sum(tf.mul(probabilities, target), 1);
     // Only the value is clamped, so that a hopeless pixel cannot make it infinite; the gradient is exact.
-    const value = tf.neg(tf.sum(tf.mul(tf.log(tf.maximum(ofLabel, 1e-30)), weight)));
+    const value = tf.sub(0, tf.sum(tf.mul(tf.log(tf.maximum(ofLabel, 1e-30)), weight)));
     save([probabilities, target, weight]);
     return {
       value: value as tf.Scalar,

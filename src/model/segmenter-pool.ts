@@ -48,7 +48,8 @@ export async function createSegmenter(options: SegmenterOptions): Promise<Segmen
 }
 
 interface Task {
-  readonly frame: Frame;
+  /** The pool's own copy of what the worker needs; its buffer moves to the worker. */
+  readonly frame: McDropoutFrame & { readonly colour: Uint8Array<ArrayBuffer> };
   readonly resolve: (map: ProbabilityMap) => void;
   readonly reject: (error: Error) => void;
 }
@@ -95,8 +96,10 @@ export class SegmenterPool implements Segmenter {
 
   predict(frame: Frame): Promise<ProbabilityMap> {
     if (this.stopped) return Promise.reject(this.stopped);
+    const { scene, id, width, height } = frame;
+    const colour = new Uint8Array(frame.colour);
     return new Promise((resolve, reject) => {
-      this.waiting.push({ frame, resolve, reject });
+      this.waiting.push({ frame: { scene, id, width, height, colour }, resolve, reject });
       this.dispatch();
     });
   }
@@ -128,11 +131,7 @@ export class SegmenterPool implements Segmenter {
     const task = lane && this.waiting.shift();
     if (!lane || !task) return;
     lane.task = task;
-    const { scene, id, width, height } = task.frame;
-    // The frame stays the caller's: its colours are copied, and the copy moves to the worker.
-    const colour = new Uint8Array(task.frame.colour);
-    const message: McDropoutFrame = { scene, id, width, height, colour };
-    lane.worker.postMessage(message, [colour.buffer]);
+    lane.worker.postMessage(task.frame, [task.frame.colour.buffer]);
   }
 
   private finish(lane: Lane, reply: Exclude<InferenceReply, { kind: 'ready' }>): void {

@@ -15,8 +15,8 @@ import type { Intrinsics, Size } from '../frame.js';
  *     f′ = f / s,    c′ = (c − b) / s
  *
  * so that working pixel u looks along the ray of source pixel s·u + b. For a whole ratio that is k(u) exactly;
- * else it is within one source pixel of it, and right on average. (The usual c′ = (c + ½)/s − ½ is off by half a source
- * pixel at every even ratio, 640 to 320 among them: there k(u) = 2u + 1.)
+ * else it is within one source pixel of it, and right on average. (The usual c′ = (c + ½)/s − ½ is off by half
+ * a source pixel at every even ratio, 640 to 320 among them: there k(u) = 2u + 1.)
  */
 function sampledIndices(source: number, working: number): Uint32Array {
   const indices = new Uint32Array(working);

@@ -8,7 +8,7 @@ import type { Run } from './run.js';
 /**
  * Versions of what computes each table: raised when its results change, so that older files are made again.
  */
-const VERSION = { superpixels: 1, incidences: 1, points: 1, scores: 1, picks: 1 };
+const VERSION = { superpixels: 1, incidences: 2, points: 1, scores: 2, picks: 1 };
 
 /** What a frame's tables are computed from. */
 export interface FrameKeys {

@@ -1,6 +1,287 @@
+import { basename } from 'node:path';
+import { BadFrameError } from '../errors.js';
+import { writeFileAtomically } from '../files.js';
+import { type Frame, frameName } from '../frame.js';
+import { loadNetwork } from '../model/checkpoint.js';
+import type { ProbabilityMap } from '../model/probability-map.js';
+import { type OptionValue, replayCommand } from '../report/command-line.js';
+import type { Candidates, PickCard, ReportOption, SceneSummary, SkippedFrame } from '../report/content.js';
+import { type DetailSources, drawFrame, type FramePicture } from '../report/frame-picture.js';
+import { type Range, robustRange } from '../report/heat-map.js';
+import { MOST_CARDS, MOST_FRAMES, renderReport } from '../report/page.js';
+import { probabilityTable, superpixelTable } from '../tables/frame-tables.js';
+import { readParquet } from '../tables/parquet.js';
+import { readPoints } from '../tables/points-table.js';
+import {
+  FRAMES,
+  HISTORY,
+  METRICS,
+  SCORES,
+  type ScoreRow,
+  SELECTIONS,
+  type SelectionRow,
+} from '../tables/schemas.js';
+import { VERSION } from '../version.js';
+import { parseOptions, runOptions } from './options.js';
+import { readOwnSuperpixels } from './origins.js';
 import type { Run } from './run.js';
 import type { Scene } from './scene.js';
+import { selectionsKey } from './select.js';
 
-export async function reportStage(run: Run, _scenes: readonly Scene[]): Promise<string> {
-  return run.folder.report;
+/**
+ * Writes report.html from the run's tables and the recording's frames. Scenes and pictures go through one at a time.
+ * What is not stored, or stored from other inputs, is left out.
+ *
+ * @returns its path
+ */
+export async function reportStage(run: Run, scenes: readonly Scene[]): Promise<string> {
+  const { folder, recording, options, size } = run;
+  const selections = await readParquet(folder.runFile(SELECTIONS.name), SELECTIONS, selectionsKey(scenes));
+  const picks = selections ?? [];
+  const survey = await surveyScenes(run, scenes, picks);
+  const ranges = {
+    viewEntropy: robustRange(survey.candidates.viewEntropy),
+    viewDivergence: robustRange(survey.candidates.viewDivergence),
+  };
+  const interesting = framesOfInterest(picks, survey.meanEntropies);
+  const { pictures, cards } = await drawFrames(run, scenes, picks, interesting, ranges);
+
+  const trainedHere = options.model === null && options.probabilities === null;
+  const page = renderReport({
+    recording: basename(recording.path),
+    format: recording.format,
+    version: VERSION,
+    command: replayCommand(recording.path, changedOptions(run)),
+    options: describedOptions(run),
+    size,
+    scenes: survey.scenes,
+    skipped: survey.skipped,
+    selections,
+    candidates: survey.candidates,
+    cards,
+    frames: [...interesting].flatMap((name) => pictures.get(name) ?? []),
+    pictures,
+    history: (trainedHere && (await readParquet(folder.runFile(HISTORY.name), HISTORY))) || [],
+    metrics: (await readParquet(folder.runFile(METRICS.name), METRICS)) ?? [],
+  });
+  await writeFileAtomically(folder.report, page);
+  return folder.report;
+}
+
+interface Survey {
+  readonly scenes: readonly SceneSummary[];
+  readonly skipped: readonly SkippedFrame[];
+  readonly candidates: Candidates;
+  /** Mean view entropy of each frame that is scored, by name. */
+  readonly meanEntropies: ReadonlyMap<string, number>;
+}
+
+/** What the page says of all scenes: of each superpixel only its two scores are kept. */
+async function surveyScenes(
+  run: Run,
+  scenes: readonly Scene[],
+  picks: readonly SelectionRow[],
+): Promise<Survey> {
+  const summaries: SceneSummary[] = [];
+  const skipped: SkippedFrame[] = [];
+  const entropies: number[] = [];
+  const divergences: number[] = [];
+  const meanEntropies = new Map<string, number>();
+  for (const { name, entries, keys } of scenes) {
+    const frames =
+      (await readParquet(run.folder.sceneFile(FRAMES.name, name, 'parquet'), FRAMES, keys.frameRows)) ?? [];
+    const bad = frames.filter((row) => !row.used);
+    const trained = new Set(frames.filter((row) => row.trained).map((row) => row.frame));
+    for (const { scene, frame, reason } of bad) skipped.push({ scene, frame, reason: reason ?? '' });
+
+    const total = { scored: 0, entropy: 0, divergence: 0 };
+    const ofFrame = new Map<string, { sum: number; count: number }>();
+    for (const { frame, view_entropy, view_divergence } of await sceneScores(run, name, keys.scores)) {
+      if (view_entropy === null || view_divergence === null) continue;
+      total.scored++;
+      total.entropy += view_entropy;
+      total.divergence += view_divergence;
+      const mean = ofFrame.get(frame) ?? { sum: 0, count: 0 };
+      ofFrame.set(frame, { sum: mean.sum + view_entropy, count: mean.count + 1 });
+      if (trained.has(frame)) continue;
+      entropies.push(view_entropy);
+      divergences.push(view_divergence);
+    }
+    for (const [id, { sum, count }] of ofFrame)
+      meanEntropies.set(frameName({ scene: name, id }), sum / count);
+
+    summaries.push({
+      name,
+      frames: entries.length,
+      used: frames.length - bad.length,
+      skipped: bad.length,
+      trained: trained.size,
+      points: (await readPoints(run.folder, name, keys.points))?.pixels.length,
+      scored: total.scored,
+      viewEntropy: total.entropy / total.scored,
+      viewDivergence: total.divergence / total.scored,
+      picks: picks.filter((pick) => pick.scene === name).length,
+    });
+  }
+  addUnlisted(run, summaries, skipped);
+  const candidates = {
+    viewEntropy: Float32Array.from(entropies),
+    viewDivergence: Float32Array.from(divergences),
+  };
+  return { scenes: summaries, skipped, candidates, meanEntropies };
+}
+
+/** Adds the frames that the listing left out; a scene may have no others, and is in no table then. */
+function addUnlisted(run: Run, summaries: SceneSummary[], skipped: SkippedFrame[]): void {
+  const known = new Set(skipped.map(({ scene, frame }) => frameName({ scene, id: frame })));
+  for (const { scene, id, file, reason } of run.recording.bad) {
+    let at = summaries.findIndex((summary) => summary.name === scene);
+    if (at < 0) at = summaries.push({ ...NOTHING_USED, name: scene }) - 1;
+    const { frames, skipped: before } = summaries[at];
+    const isNew = !known.has(frameName({ scene, id }));
+    summaries[at] = { ...summaries[at], frames: frames + 1, skipped: before + (isNew ? 1 : 0) };
+    if (isNew) skipped.push({ scene, frame: id, reason: `${file}: ${reason}` });
+  }
+}
+
+const NOTHING_USED = {
+  frames: 0,
+  used: 0,
+  skipped: 0,
+  trained: 0,
+  points: undefined,
+  scored: 0,
+  viewEntropy: Number.NaN,
+  viewDivergence: Number.NaN,
+  picks: 0,
+};
+
+async function sceneScores(run: Run, scene: string, key: string): Promise<readonly ScoreRow[]> {
+  return (await readParquet(run.folder.sceneFile(SCORES.name, scene, 'parquet'), SCORES, key)) ?? [];
+}
+
+/** Names of the frames to show in detail: those with most picks, or of highest mean entropy where none are picked. */
+function framesOfInterest(
+  picks: readonly SelectionRow[],
+  meanEntropies: ReadonlyMap<string, number>,
+): ReadonlySet<string> {
+  const weights = new Map<string, number>(picks.length === 0 ? meanEntropies : []);
+  for (const pick of picks) weights.set(nameOf(pick), (weights.get(nameOf(pick)) ?? 0) + 1);
+  const heaviest = [...weights].sort(([, a], [, b]) => b - a).slice(0, MOST_FRAMES);
+  return new Set(heaviest.map(([name]) => name));
+}
+
+function nameOf(row: { readonly scene: string; readonly frame: string }): string {
+  return frameName({ scene: row.scene, id: row.frame });
+}
+
+interface Ranges {
+  readonly viewEntropy: Range | undefined;
+  readonly viewDivergence: Range | undefined;
+}
+
+/** Draws the frames of the first picks and the frames of interest, a frame at a time. */
+async function drawFrames(
+  run: Run,
+  scenes: readonly Scene[],
+  picks: readonly SelectionRow[],
+  interesting: ReadonlySet<string>,
+  ranges: Ranges,
+): Promise<{ pictures: ReadonlyMap<string, FramePicture>; cards: readonly PickCard[] }> {
+  const first = picks.slice(0, MOST_CARDS);
+  const shown = new Set([...first.map(nameOf), ...interesting]);
+  const pictures = new Map<string, FramePicture>();
+  const views = new Map<SelectionRow, number>();
+  const progress = run.monitor.begin('report', shown.size, 'frames');
+  for (const scene of scenes) {
+    const entries = scene.entries.filter((entry) => shown.has(frameName(entry)));
+    if (entries.length === 0) continue;
+    const scores = new Map<string, ScoreRow[]>(entries.map((entry) => [entry.id, []]));
+    for (const row of await sceneScores(run, scene.name, scene.keys.scores)) scores.get(row.frame)?.push(row);
+    for (const pick of first) {
+      if (pick.scene !== scene.name) continue;
+      const row = scores.get(pick.frame)?.find(({ superpixel }) => superpixel === pick.superpixel);
+      if (row?.views != null) views.set(pick, row.views);
+    }
+    for (const entry of entries) {
+      const name = frameName(entry);
+      const outlined = picks.filter((pick) => nameOf(pick) === name);
+      try {
+        const frame = await run.recording.read(entry, run.size);
+        const ids = await superpixelIds(run, scene, frame);
+        const details = interesting.has(name)
+          ? await detailSources(run, frame, scores.get(entry.id) ?? [], ranges)
+          : undefined;
+        if (ids !== undefined) pictures.set(name, await drawFrame(frame, ids, outlined, details));
+      } catch (error) {
+        // The recording may have changed since the frame was scored; its picks stand, without a picture.
+        if (!(error instanceof BadFrameError)) throw error;
+        run.monitor.warn(`no picture of ${name}: ${error.message}`);
+      }
+      progress.advance();
+    }
+  }
+  progress.end();
+  return { pictures, cards: first.map((pick) => ({ pick, views: views.get(pick) })) };
+}
+
+/** The ids that the scores speak of: the user's own are numbered afresh, as they were for scoring. */
+async function superpixelIds(run: Run, scene: Scene, frame: Frame): Promise<Uint16Array | undefined> {
+  const own = scene.keys.frames.get(frame.id)?.own.superpixels;
+  const superpixels = own?.dropped
+    ? await readOwnSuperpixels(own, frame)
+    : await superpixelTable(run.folder).read(frame);
+  return superpixels?.ids;
+}
+
+async function detailSources(
+  run: Run,
+  frame: Frame,
+  rows: readonly ScoreRow[],
+  ranges: Ranges,
+): Promise<DetailSources> {
+  const heat = (
+    [
+      ['View entropy', 'view_entropy', ranges.viewEntropy],
+      ['View divergence', 'view_divergence', ranges.viewDivergence],
+    ] as const
+  ).flatMap(([title, column, range]) => {
+    if (range === undefined || rows.length === 0) return [];
+    const scores = new Float32Array(rows.length).fill(Number.NaN);
+    for (const row of rows) scores[row.superpixel] = row[column] ?? Number.NaN;
+    return [{ title, scores, range }];
+  });
+  const probabilities = await probabilityMap(run, frame);
+  return { heat, probabilities, classNames: await classNames(run, probabilities?.classes) };
+}
+
+/** The stored map, where it is of the frame's size: one dropped in by the user may be anything. */
+async function probabilityMap(run: Run, frame: Frame): Promise<ProbabilityMap | undefined> {
+  const map = await probabilityTable(run.folder).read(frame);
+  return map?.data.length === frame.width * frame.height * (map?.classes ?? 0) ? map : undefined;
+}
+
+/** The recording's class names, or the network's where the recording has no labels; none for other people's classes. */
+async function classNames(run: Run, classes: number | undefined): Promise<readonly string[]> {
+  const { recording, options } = run;
+  if (classes === undefined || recording.classes.length === classes) return recording.classes;
+  if (options.model === null || options.probabilities !== null) return [];
+  const network = await loadNetwork(options.model);
+  return network.classNames.length === classes ? network.classNames : [];
+}
+
+/** Options that do not have their default, by name. */
+function changedOptions(run: Run): Record<string, OptionValue> {
+  const standard: Readonly<Record<string, OptionValue>> = parseOptions({});
+  return Object.fromEntries(Object.entries(run.options).filter(([name, value]) => value !== standard[name]));
+}
+
+function describedOptions(run: Run): ReportOption[] {
+  const changed = changedOptions(run);
+  return Object.entries(runOptions.shape).map(([name, field]) => ({
+    name,
+    meaning: field.description ?? '',
+    value: `${run.options[name as keyof typeof run.options] ?? '–'}`,
+    isDefault: !(name in changed),
+  }));
 }

@@ -75,15 +75,19 @@ function pickRow(pick: ScoreRow, trigger: ScoreRow, overlapSet: number): PickRow
   };
 }
 
+/** Of the run's selections table: what the scenes' picks are computed from. */
+export function selectionsKey(scenes: readonly Scene[]): string {
+  return digest(
+    'selections',
+    scenes.map((scene) => scene.keys.picks),
+  );
+}
+
 /** Writes the selections table, one for the whole run. */
 export async function writeSelections(
   run: Run,
   scenes: readonly Scene[],
   selections: readonly SelectionRow[],
 ): Promise<void> {
-  const key = digest(
-    'selections',
-    scenes.map((scene) => scene.keys.picks),
-  );
-  await writeParquet(run.folder.runFile(SELECTIONS.name), SELECTIONS, key, selections);
+  await writeParquet(run.folder.runFile(SELECTIONS.name), SELECTIONS, selectionsKey(scenes), selections);
 }

@@ -3,7 +3,7 @@ import { type Frame, frameName } from '../frame.js';
 import type { ProbabilityMap } from '../model/probability-map.js';
 import type { Superpixels } from '../superpixels/superpixels.js';
 import { fixedPointTerms, MAX_PIXELS } from './fixed-point.js';
-import type { Incidences } from './incidences.js';
+import { type Incidences, rayCode } from './incidences.js';
 import { hashVoxel } from './voxel-table.js';
 
 /** Voxel coordinates stay below this in magnitude, well inside 32 bits: at 2 cm, ±21 000 km from the origin. */
@@ -28,7 +28,7 @@ export function binIncidences(
   const size = width * height;
   const { ids, count } = superpixels;
   const scratch = scratchFor(size);
-  const { rowOfPixel, slots, voxelSlots, voxels } = scratch;
+  const { rowOfPixel, slots, voxelSlots, voxels, rays } = scratch;
   slots.fill(0);
   voxelSlots.fill(0);
   const mask = slots.length - 1;
@@ -37,6 +37,8 @@ export function binIncidences(
   let rows = 0;
   let voxelCount = 0;
   const { rowSuperpixel, rowVoxel, rowPixels } = scratch;
+
+  const [cameraX, cameraY, cameraZ] = [m[3] / voxelSize, m[7] / voxelSize, m[11] / voxelSize];
 
   // Neighbouring pixels mostly share a voxel and a superpixel: remember the last one before asking the hash.
   let lastX = 0;
@@ -79,6 +81,7 @@ export function binIncidences(
             voxels[3 * voxel] = x;
             voxels[3 * voxel + 1] = y;
             voxels[3 * voxel + 2] = z;
+            rays[voxel] = rayCode(x + 0.5 - cameraX, y + 0.5 - cameraY, z + 0.5 - cameraZ);
             break;
           }
           if (voxels[3 * voxel] === x && voxels[3 * voxel + 1] === y && voxels[3 * voxel + 2] === z) break;
@@ -144,6 +147,7 @@ export function binIncidences(
     pixels,
     ...addUp(probabilities, rowOfPixel, place, rows),
     voxels: voxels.slice(0, 3 * voxelCount),
+    rays: rays.slice(0, voxelCount),
   };
 }
 
@@ -183,6 +187,7 @@ interface Scratch {
   readonly slots: Int32Array;
   readonly voxelSlots: Int32Array;
   readonly voxels: Int32Array;
+  readonly rays: Uint8Array;
   readonly rowSuperpixel: Uint16Array;
   readonly rowVoxel: Uint32Array;
   readonly rowPixels: Uint32Array;
@@ -201,6 +206,7 @@ function scratchFor(size: number): Scratch {
       slots: new Int32Array(slots),
       voxelSlots: new Int32Array(slots),
       voxels: new Int32Array(3 * size),
+      rays: new Uint8Array(size),
       rowSuperpixel: new Uint16Array(size),
       rowVoxel: new Uint32Array(size),
       rowPixels: new Uint32Array(size),

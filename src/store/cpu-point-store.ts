@@ -1,6 +1,6 @@
 import { BadFrameError, UserError } from '../errors.js';
 import { ENTROPY_SCALE, LOG_SCALE, MAX_PIXELS, MIN_P, P_SCALE } from './fixed-point.js';
-import type { Incidences } from './incidences.js';
+import { type Incidences, rayOffset } from './incidences.js';
 import type { PointStore, Points, SuperpixelScores } from './point-store.js';
 import { VoxelTable } from './voxel-table.js';
 
@@ -14,6 +14,8 @@ export class CpuPointStore implements PointStore {
   /** Records of [pixels, frames, Σ P (C), Σ −log P (C)] by voxel id, in chunks that never move. */
   readonly #chunks: Uint32Array[] = [];
   readonly #stride: number;
+  /** Working memory of `score`; all zero between calls. */
+  #local = new Uint32Array(0);
 
   constructor(readonly classes: number) {
     this.#stride = 2 + 2 * classes;
@@ -90,53 +92,79 @@ export class CpuPointStore implements PointStore {
   }
 
   /**
-   * View entropy of a voxel is −Σ Q log Q with Q = Σ P / n (Eq. 3 and 4).
+   * What the frame's pixels in a voxel are compared with are the voxel's own sums, and those of the *other* frames in
+   * the two voxels before and behind it along the viewing ray: depth noise of a few centimetres must not hide a
+   * surface from its other views (docs/decisions.md has the figures). With n, S, L the totals,
    *
-   * View divergence of a pixel i is Σ P_i log P_i − Σ P_i · mean log P_j (Eq. 5, exactly: the divergence is linear
-   * in log P_j). The mean runs over the *other* frames' pixels in the voxel and the pixel itself, since a voxel holds
-   * several pixels of one frame, and those are no other views. Summed over a row's pixels, with m = n − n_own + 1,
+   *     VE   = −Σ Q log Q,  Q = S / n                                                        (Eq. 3, 4)
+   *     VD_i = (1/n) Σ_{j of other frames} Σ_c P_i (log P_i − log P_j)                       (Eq. 5)
    *
-   *     Σ_i VD_i = (1 − 1/m) Σ_i Σ P_i log P_i − (1/m) Σ_c (Σ_i P_i) (L − L_own),
+   * where the frame's own n_own pixels count in n as agreeing with pixel i: at 2 cm a voxel holds several of them,
+   * and they are one view, no other. KL is linear in log P_j, so over the pixels of a row
+   *
+   *     Σ_i VD_i = (1/n) (−Σ_c (Σ_i P_i) L_others + n_others Σ_i Σ_c P_i log P_i),
    *
    * which the row's sums give without the probability maps.
    */
   async score(incidences: Incidences): Promise<SuperpixelScores> {
     const { classes: C, superpixels: R, rowStart, voxel, pixels, sumP, sumNegLog, sumEntropy } = incidences;
-    const V = incidences.voxels.length / 3;
+    const ids = this.#knownIds(incidences);
+    const V = ids.length;
+
     // The frame's own share of each voxel, over all superpixels that meet there.
     const ownPixels = new Uint32Array(V);
+    const ownP = new Uint32Array(V * C);
     const ownNegLog = new Uint32Array(V * C);
-    for (let row = 0; row < pixels.length; row++) {
+    for (let row = 0, from = 0; row < pixels.length; row++) {
       ownPixels[voxel[row]] += pixels[row];
       const to = voxel[row] * C;
-      for (let c = 0, from = row * C; c < C; c++) ownNegLog[to + c] += sumNegLog[from + c];
+      for (let c = 0; c < C; c++, from++) {
+        ownP[to + c] += sumP[from];
+        ownNegLog[to + c] += sumNegLog[from];
+      }
     }
 
+    const local = this.#localIndex(ids);
+    const total = new Float64Array(V);
+    const others = new Float64Array(V);
+    const othersNegLog = new Float64Array(V * C);
     const entropy = new Float64Array(V);
     const frames = new Uint32Array(V);
-    const others = new Uint32Array(V);
-    // Σ −log P of the other frames, in nats × LOG_SCALE: exact in doubles.
-    const othersNegLog = new Float64Array(V * C);
+    const q = new Float64Array(C);
+    const near = [0, 0, 0];
     for (let v = 0; v < V; v++) {
-      const id = this.voxels.find(
+      const code = incidences.rays[v];
+      const [i, j, k] = [rayOffset(code, 0), rayOffset(code, 1), rayOffset(code, 2)];
+      const [x, y, z] = [
         incidences.voxels[3 * v],
         incidences.voxels[3 * v + 1],
         incidences.voxels[3 * v + 2],
-      );
-      if (id < 0) throw new Error('scored a frame that is not in the store');
-      const chunk = this.#chunks[id >>> CHUNK_BITS];
-      const at = (id & CHUNK_MASK) * this.#stride;
-      const n = chunk[at];
-      frames[v] = chunk[at + 1];
-      others[v] = n - ownPixels[v];
-      let h = 0;
-      for (let c = 0; c < C; c++) {
-        const q = chunk[at + 2 + c] / (n * P_SCALE);
-        if (q > MIN_P) h -= q * Math.log(q);
-        othersNegLog[v * C + c] = chunk[at + 2 + C + c] - ownNegLog[v * C + c];
+      ];
+      near[0] = ids[v];
+      near[1] = this.voxels.find(x - i, y - j, z - k);
+      near[2] = this.voxels.find(x + i, y + j, z + k);
+
+      for (let c = 0; c < C; c++) q[c] = ownP[v * C + c];
+      for (const id of near) {
+        if (id < 0) continue;
+        const chunk = this.#chunks[id >>> CHUNK_BITS];
+        const at = (id & CHUNK_MASK) * this.#stride;
+        const own = local[id] - 1;
+        others[v] += own < 0 ? chunk[at] : chunk[at] - ownPixels[own];
+        for (let c = 0; c < C; c++) {
+          q[c] += own < 0 ? chunk[at + 2 + c] : chunk[at + 2 + c] - ownP[own * C + c];
+          othersNegLog[v * C + c] +=
+            own < 0 ? chunk[at + 2 + C + c] : chunk[at + 2 + C + c] - ownNegLog[own * C + c];
+        }
       }
-      entropy[v] = h;
+      total[v] = others[v] + ownPixels[v];
+      for (let c = 0; c < C; c++) {
+        const p = q[c] / (total[v] * P_SCALE);
+        if (p > MIN_P) entropy[v] -= p * Math.log(p);
+      }
+      frames[v] = this.#chunks[ids[v] >>> CHUNK_BITS][(ids[v] & CHUNK_MASK) * this.#stride + 1];
     }
+    for (const id of ids) local[id] = 0;
 
     const scores: SuperpixelScores = {
       pixels: incidences.superpixelPixels,
@@ -155,11 +183,10 @@ export class CpuPointStore implements PointStore {
         scored += pixels[row];
         entropySum += pixels[row] * entropy[v];
         viewSum += pixels[row] * frames[v];
-        if (others[v] === 0) continue; // no other view, no divergence
         let cross = 0;
         for (let c = 0; c < C; c++) cross += sumP[row * C + c] * othersNegLog[v * C + c];
-        const m = others[v] + 1;
-        divergenceSum += cross / (P_SCALE * LOG_SCALE * m) - (1 - 1 / m) * (sumEntropy[row] / ENTROPY_SCALE);
+        divergenceSum +=
+          (cross / (P_SCALE * LOG_SCALE) - others[v] * (sumEntropy[row] / ENTROPY_SCALE)) / total[v];
       }
       scores.scoredPixels[r] = scored;
       scores.viewEntropy[r] = entropySum / scored;
@@ -167,6 +194,28 @@ export class CpuPointStore implements PointStore {
       scores.views[r] = viewSum / scored;
     }
     return scores;
+  }
+
+  /** Ids of the voxels of a frame that has been integrated. */
+  #knownIds(incidences: Incidences): Uint32Array {
+    const ids = new Uint32Array(incidences.voxels.length / 3);
+    for (let v = 0, at = 0; v < ids.length; v++, at += 3) {
+      const id = this.voxels.find(
+        incidences.voxels[at],
+        incidences.voxels[at + 1],
+        incidences.voxels[at + 2],
+      );
+      if (id < 0) throw new Error('scored a frame that is not in the store');
+      ids[v] = id;
+    }
+    return ids;
+  }
+
+  /** By voxel id: one plus the frame's own number of the voxel, 0 where it did not see it. The caller zeroes it. */
+  #localIndex(ids: Uint32Array): Uint32Array {
+    if (this.#local.length < this.voxels.count) this.#local = new Uint32Array(2 * this.voxels.count);
+    for (let v = 0; v < ids.length; v++) this.#local[ids[v]] = v + 1;
+    return this.#local;
   }
 
   #idsOf(incidences: Incidences): Uint32Array {

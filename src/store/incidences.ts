@@ -26,4 +26,25 @@ export interface Incidences {
   readonly sumEntropy: Uint32Array;
   /** The frame's distinct voxels, in order of first appearance: coordinate triples x, y, z. Length 3 V. */
   readonly voxels: Int32Array;
+  /**
+   * For each of `voxels`, which neighbour lies one voxel further along the frame's viewing ray, as a code that
+   * `rayOffset` reads; the neighbour one voxel nearer lies opposite. Length V.
+   */
+  readonly rays: Uint8Array;
+}
+
+/**
+ * Code of the neighbour that a ray meets one voxel on.
+ * @param x direction of the ray, any length but 0; likewise y, z
+ * @returns 0 to 26: (i + 1) · 9 + (j + 1) · 3 + (k + 1) for the neighbour at offset i, j, k
+ */
+export function rayCode(x: number, y: number, z: number): number {
+  const length = Math.sqrt(x * x + y * y + z * z);
+  const step = (d: number) => (d > 0.5 * length ? 2 : d < -0.5 * length ? 0 : 1);
+  return 9 * step(x) + 3 * step(y) + step(z);
+}
+
+/** Offset of the neighbour with this code along axis 0, 1 or 2: −1, 0 or 1. */
+export function rayOffset(code: number, axis: 0 | 1 | 2): number {
+  return (Math.trunc(code / (axis === 0 ? 9 : axis === 1 ? 3 : 1)) % 3) - 1;
 }

@@ -1,5 +1,6 @@
 import { UserError } from '../errors.js';
 import type { Size } from '../frame.js';
+import { relabel } from './connected.js';
 import { LAB_SCALE, smoothLab } from './lab.js';
 import { CAN_LEAVE, NEIGHBOURS, neighboursWith } from './neighbourhood.js';
 import type { Superpixels } from './superpixels.js';
@@ -7,7 +8,7 @@ import type { Superpixels } from './superpixels.js';
 export interface SeedsOptions {
   /**
    * About how many superpixels to cut, 1 to 32768; the nearest grid of near-square cells decides (40 at 320×240
-   * gives 7×6). An image with fewer pixels gets one superpixel a pixel.
+   * gives 7×6), less those squeezed out between others. An image with fewer pixels gets one superpixel a pixel.
    */
   readonly count?: number;
 }
@@ -21,9 +22,10 @@ const OUTSIDE = 0xffff;
 /** Blocks halve this often before single pixels move: 46×40, 23×20, 11×10, 6×5 pixels for 42 in 320×240. */
 const LEVELS = 3;
 
-/** Sweeps over each level's blocks, and over the pixels; each ends early once nothing moves. */
+/** Sweeps over each level's blocks; over the pixels before small superpixels are absorbed, and after. */
 const BLOCK_SWEEPS = 4;
-const PIXEL_SWEEPS = 8;
+const FREE_SWEEPS = 4;
+const FINAL_SWEEPS = 6;
 
 /** Histogram bins a channel, over the image's mean ± 2 standard deviations of that channel. */
 const BINS_PER_CHANNEL = 6;
@@ -32,8 +34,8 @@ const BINS = BINS_PER_CHANNEL ** 3;
 /** Least standard deviation the bins span, in Lab units: below it, variation is noise. */
 const LEAST_DEVIATION = 1;
 
-/** No superpixel shrinks below this share of the mean: too small to be worth an annotator's click. */
-const LEAST_SIZE = 0.25;
+/** A superpixel below this share of the mean is too small to be worth an annotator's click. */
+const LEAST_SIZE = 0.15;
 
 /**
  * What a block loses in histogram intersection (0 to 1) where a superpixel's centre is one mean superpixel's side
@@ -48,10 +50,11 @@ const PIXEL_COMPACTNESS = 1;
 const COLOUR_DEVIATION = 1.5;
 
 /**
- * The most log odds that colour can weigh against a superpixel. A pixel like neither neighbour (a thin dark line, the
- * black rim of an undistorted picture) then goes by shape, instead of stretching the less unlike one into a thread.
+ * The most log odds that colour can weigh against a superpixel; the cost bends towards it, so that more unlike stays
+ * more costly. A pixel like neither neighbour (a thin dark line, the black rim of an undistorted picture) thus goes
+ * by shape, instead of stretching the less unlike one into a thread.
  */
-const MOST_COLOUR_COST = 8;
+const MOST_COLOUR_COST = 16;
 
 /** Log odds in favour of a superpixel for each of the 3×3 neighbours it holds: the paper's smoothing prior. */
 const SMOOTHING = 1;
@@ -73,7 +76,7 @@ interface BlockMap {
  * Same input, same output on every machine; no state is kept between calls.
  *
  * @param colour H×W×3, RGB, row-major; not written
- * @returns superpixels of at least a quarter of the mean size, numbered in raster order of the starting grid
+ * @returns superpixels of at least 15 % of a grid cell's mean size, numbered in raster order of first appearance
  * @throws UserError if `count` is out of range or `colour` has another size than `size`
  */
 export function seeds(colour: Uint8Array, size: Size, options: SeedsOptions = {}): Superpixels {
@@ -89,17 +92,21 @@ export function seeds(colour: Uint8Array, size: Size, options: SeedsOptions = {}
 
   let map = startingGrid(count, size);
   const superpixels = map.columns * map.rows;
-  const leastSize = ((width * height) / superpixels) * LEAST_SIZE;
-
   const bins = quantise(lab);
   for (let level = 1; level <= LEVELS; level++) {
     if (map.columns * 2 > width || map.rows * 2 > height) break;
     map = refine(map, map.columns * 2, map.rows * 2);
-    moveBlocks(map, bins, size, superpixels, leastSize);
+    moveBlocks(map, bins, size, superpixels);
   }
   map = refine(map, width, height);
-  movePixels(map, lab, superpixels, leastSize);
-  return { width, height, count: superpixels, ids: withoutMargin(map) };
+
+  // A superpixel squeezed out between others must be free to shrink, or it stays behind astride their edge. What
+  // is left of it is absorbed, and from then on no other may become as small.
+  const leastSize = ((width * height) / superpixels) * LEAST_SIZE;
+  movePixels(map, lab, superpixels, 0, FREE_SWEEPS);
+  absorbSmall(map, lab, superpixels, leastSize);
+  movePixels(map, lab, superpixels, leastSize, FINAL_SWEEPS);
+  return relabel(withoutMargin(map), size);
 }
 
 /** About `count` cells, as square as they come, each a superpixel of its own. */
@@ -135,13 +142,7 @@ function refine(coarse: BlockMap, columns: number, rows: number): BlockMap {
  *
  * @param bins H×W, histogram bin of each pixel
  */
-function moveBlocks(
-  map: BlockMap,
-  bins: Uint8Array,
-  size: Size,
-  superpixels: number,
-  leastSize: number,
-): void {
+function moveBlocks(map: BlockMap, bins: Uint8Array, size: Size, superpixels: number): void {
   const { columns, rows, ids } = map;
   const { width, height } = size;
   const stride = columns + 2;
@@ -185,8 +186,8 @@ function moveBlocks(
     xs[id]! += sign * blockX;
     ys[id]! += sign * blockY;
   };
-  /** How well the block in hand suits superpixel `id`; `inside` is 1 where it is part of it, and left out, else 0. */
-  const fit = (id: number, inside: 0 | 1) => {
+  /** How well the block in hand matches superpixel `id`; `inside` is 1 where it is part of it, and left out, else 0. */
+  const match = (id: number, inside: 0 | 1) => {
     const rest = sizes[id]! - inside * pixels;
     let intersection = 0;
     for (let i = 0; i < kinds; i++) {
@@ -217,16 +218,15 @@ function moveBlocks(
         const own = ids[cell]!;
         if (CAN_LEAVE[neighboursWith(own, ids, stride, cell)] === 0) continue;
         take(x, y);
-        if (sizes[own]! - pixels < leastSize) continue;
         let best = own;
-        let bestFit = fit(own, 1);
+        let bestMatch = match(own, 1);
         for (const side of sides) {
           const other = ids[cell + side]!;
           if (other === best || other === own || other === OUTSIDE) continue;
-          const candidate = fit(other, 0);
-          if (candidate > bestFit) {
+          const candidate = match(other, 0);
+          if (candidate > bestMatch) {
             best = other;
-            bestFit = candidate;
+            bestMatch = candidate;
           }
         }
         if (best === own) continue;
@@ -243,8 +243,16 @@ function moveBlocks(
 /**
  * Gives each pixel on a boundary to the superpixel that is likeliest by mean colour, 3×3 neighbours and distance to
  * the centre (the paper's pixel-level update in its mean-based form, which finds edges better than histograms do).
+ *
+ * @param leastSize in pixels; no superpixel shrinks below it
  */
-function movePixels(map: BlockMap, lab: Int16Array, superpixels: number, leastSize: number): void {
+function movePixels(
+  map: BlockMap,
+  lab: Int16Array,
+  superpixels: number,
+  leastSize: number,
+  sweeps: number,
+): void {
   const { columns: width, rows: height, ids } = map;
   const stride = width + 2;
   const sides = [-1, 1, -stride, stride];
@@ -274,14 +282,16 @@ function movePixels(map: BlockMap, lab: Int16Array, superpixels: number, leastSi
     const dx = sums[id * 5 + 3]! * scale - x;
     const dy = sums[id * 5 + 4]! * scale - y;
     const held = NEIGHBOURS[neighboursWith(id, ids, stride, cell)]!;
-    const colourCost = Math.min(perColour * (dl * dl + da * da + db * db), MOST_COLOUR_COST);
+    const square = perColour * (dl * dl + da * da + db * db);
+    const colourCost = square / (1 + square / MOST_COLOUR_COST); // Geman and McClure's
+
     return SMOOTHING * held - colourCost - perPixel * (dx * dx + dy * dy);
   };
 
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) transfer(ids[cellAt(map, x, y)]!, x, y, 1);
   }
-  for (let sweep = 0; sweep < PIXEL_SWEEPS; sweep++) {
+  for (let sweep = 0; sweep < sweeps; sweep++) {
     let moved = false;
     for (let row = 0; row < height; row++) {
       const y = inTurn(row, height, sweep);
@@ -311,6 +321,64 @@ function movePixels(map: BlockMap, lab: Int16Array, superpixels: number, leastSi
       }
     }
     if (!moved) break;
+  }
+}
+
+/**
+ * Merges each superpixel smaller than `leastSize` pixels into the neighbour nearest in mean colour, smallest first,
+ * until none is left. Ids of those absorbed fall out of use.
+ */
+function absorbSmall(map: BlockMap, lab: Int16Array, superpixels: number, leastSize: number): void {
+  const { columns: width, rows: height, ids } = map;
+  const stride = width + 2;
+  const sizes = new Uint32Array(superpixels);
+  const sums = new Float64Array(superpixels * 3);
+  for (let y = 0, pixel = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, pixel++) {
+      const id = ids[cellAt(map, x, y)]!;
+      sizes[id]!++;
+      for (let c = 0; c < 3; c++) sums[id * 3 + c]! += lab[pixel * 3 + c]!;
+    }
+  }
+  const distance = (a: number, b: number) => {
+    let square = 0;
+    for (let c = 0; c < 3; c++) square += (sums[a * 3 + c]! / sizes[a]! - sums[b * 3 + c]! / sizes[b]!) ** 2;
+    return square;
+  };
+  const isSmall = (id: number) => sizes[id]! > 0 && sizes[id]! < leastSize;
+
+  // A round reads the picture once for every small superpixel's neighbour, and so needs as many rounds as there are
+  // small ones in a chain, which is seldom more than one.
+  for (;;) {
+    const nearest = new Map<number, number>();
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        const cell = cellAt(map, x, y);
+        const own = ids[cell]!;
+        if (!isSmall(own)) continue;
+        for (const side of [cell - 1, cell + 1, cell - stride, cell + stride]) {
+          const other = ids[side]!;
+          if (other === own || other === OUTSIDE) continue;
+          const known = nearest.get(own);
+          if (known === undefined || distance(own, other) < distance(own, known)) nearest.set(own, other);
+        }
+      }
+    }
+    if (nearest.size === 0) return;
+
+    const into = new Map<number, number>();
+    const merged = new Set<number>();
+    const smallestFirst = [...nearest].sort(([a], [b]) => sizes[a]! - sizes[b]! || a - b);
+    for (const [small, other] of smallestFirst) {
+      // Either may have changed in this round; what it is like now, the next round tells.
+      if (merged.has(small) || merged.has(other)) continue;
+      into.set(small, other);
+      merged.add(small).add(other);
+      sizes[other]! += sizes[small]!;
+      sizes[small] = 0;
+      for (let c = 0; c < 3; c++) sums[other * 3 + c]! += sums[small * 3 + c]!;
+    }
+    for (let cell = 0; cell < ids.length; cell++) ids[cell] = into.get(ids[cell]!) ?? ids[cell]!;
   }
 }
 

@@ -28,7 +28,7 @@ export type RenderReport =
   | { readonly kind: 'failed'; readonly mendable: boolean; readonly message: string };
 
 /** Renders and writes one task's frames, in order. */
-export async function renderTask(task: RenderTask, onFrame: () => void): Promise<void> {
+async function renderTask(task: RenderTask, onFrame: () => void): Promise<void> {
   const { out, seed, size, noise, scene, frames } = task;
   const room = makeRoom(seed, scene);
   const renderer = new Renderer(room);

@@ -17,7 +17,7 @@ export interface View extends Size {
 const SUBPIXELS = [-0.125, -0.375, 0.375, -0.125, 0.125, 0.375, -0.375, 0.125];
 /** Tone-mapped difference to a neighbour that counts as sharp, 255 being white. */
 const CONTRAST = 16;
-/** Log-average brightness is brought to this before tone mapping, and a whole frame no further than MAX_GAIN. */
+/** Automatic exposure, as cameras have it: the log-average is brought to KEY, by MAX_GAIN at most. */
 const KEY = 0.27;
 const MAX_GAIN = 6;
 
@@ -27,6 +27,8 @@ export class Renderer {
   private readonly labels: Uint8Array;
   private readonly ray = new Float64Array(6);
   private readonly radiance = new Float64Array(3);
+  /** The solid that the last sample met, or -1. */
+  private solid = -1;
 
   constructor(room: Room) {
     this.shader = new Shader(room);
@@ -79,9 +81,6 @@ export class Renderer {
     }
     return { width, height, colour, depth, labels };
   }
-
-  /** The solid that the last sample met, or -1. */
-  private solid = -1;
 
   /** Follows one ray, leaves its light in `radiance` and its solid in `solid`, and returns the z-depth. */
   private sample(pose: Float64Array, { fx, fy, cx, cy }: Intrinsics, x: number, y: number): number {

@@ -380,15 +380,13 @@ class Planner {
       0,
       (along ? 0 : Math.PI / 2) + between(-0.06, 0.06, next),
     );
-    const table0 = bench.at(0, -piece.depth / 2, 0);
-    piece.build(table0, style, next, this.lamps);
+    piece.build(bench.at(0, -piece.depth / 2, 0), style, next, this.lamps);
     const [w, d] = this.swap(along, piece.width, piece.depth + 2 * reach);
     this.takeAround(spot, w, d);
     const seats = Math.floor(piece.width / 0.58);
-    const kind = next;
     for (const side of [-1, 1]) {
       for (let i = 0; i < seats; i++) {
-        if (kind() < 0.2) continue;
+        if (next() < 0.2) continue;
         const seat = chair(next);
         const x = ((i + 0.5) / seats - 0.5) * piece.width;
         const y = side * (piece.depth / 2 + between(0.0, 0.2, next) + seat.depth * 0.3);

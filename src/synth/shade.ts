@@ -4,9 +4,13 @@ import { albedo, outdoors } from './materials.js';
 import type { Room } from './room.js';
 import { SolidArray } from './solid.js';
 
-/** Mirror images weaker than this are not traced. */
+/** Mirror images and highlights weaker than this are not traced. */
 const FAINT = 0.02;
+const FAINT_HIGHLIGHT = 0.002;
+/** Mirrored and shadow rays start this far off the surface, in metres. */
 const OFFSET = 1e-4;
+/** Shadow rays end this far before a light's centre, inside its lamp or before its pane. */
+const STOP = 0.08;
 
 /**
  * The look of a room along a ray: albedo times stored diffuse light, a Fresnel mirror image (Schlick 1994) of
@@ -24,6 +28,8 @@ export class Shader {
   private readonly direction = new Float64Array(3);
   private readonly paint = new Float64Array(3);
   private readonly light = new Float64Array(3);
+  private readonly mirrorRay = new Float64Array(6);
+  private readonly mirrorImage = new Float64Array(3);
 
   constructor(private readonly room: Room) {
     this.bvh = new Bvh(new SolidArray(room.solids));
@@ -93,26 +99,20 @@ export class Shader {
     if (look.gloss > 0) this.highlights(look.gloss * fresnel, look.shininess, sx, sy, sz, rx, ry, rz, out);
     const share = fresnel * look.mirror;
     if (mirrored || share < FAINT) return;
-    const nested = this.image ?? this.mirrorBuffers();
-    const image = nested.ray;
-    image[0] = bvh.ray[0] = sx;
-    image[1] = bvh.ray[1] = sy;
-    image[2] = bvh.ray[2] = sz;
-    image[3] = bvh.ray[3] = rx;
-    image[4] = bvh.ray[4] = ry;
-    image[5] = bvh.ray[5] = rz;
+    const { mirrorRay, mirrorImage } = this;
+    mirrorRay[0] = sx;
+    mirrorRay[1] = sy;
+    mirrorRay[2] = sz;
+    mirrorRay[3] = rx;
+    mirrorRay[4] = ry;
+    mirrorRay[5] = rz;
+    bvh.ray.set(mirrorRay);
     const hit = bvh.nearest(Number.POSITIVE_INFINITY);
     for (let k = 0; k < 3; k++) out[k] *= 1 - share;
     if (hit < 0) return;
-    this.radiance(hit, bvh.hit[0], image, spread * 4, nested.out, true);
-    for (let k = 0; k < 3; k++) out[k] += share * nested.out[k];
-  }
-
-  private image: { readonly ray: Float64Array; readonly out: Float64Array } | undefined;
-
-  private mirrorBuffers(): { readonly ray: Float64Array; readonly out: Float64Array } {
-    this.image = { ray: new Float64Array(6), out: new Float64Array(3) };
-    return this.image;
+    // A coarser footprint stands in for the blur of a surface that is no perfect mirror.
+    this.radiance(hit, bvh.hit[0], mirrorRay, spread * 4, mirrorImage, true);
+    for (let k = 0; k < 3; k++) out[k] += share * mirrorImage[k];
   }
 
   /** Adds what the lights leave on a rough surface around the mirrored direction. */
@@ -132,7 +132,8 @@ export class Shader {
       let dx = light.centre[0] - x;
       let dy = light.centre[1] - y;
       let dz = light.centre[2] - z;
-      let area = 1;
+      // A bulb's lobe is narrow and falls off with distance; a panel fills it from any distance.
+      let energy = 1.2;
       if (light.kind === 'panel') {
         const facing = dx * light.normal[0] + dy * light.normal[1] + dz * light.normal[2];
         if (facing >= 0) continue;
@@ -150,22 +151,19 @@ export class Shader {
         dx += u * light.u[0] + v * light.v[0];
         dy += u * light.u[1] + v * light.v[1];
         dz += u * light.u[2] + v * light.v[2];
-        area = 1.2;
-      } else area = 1 / Math.max(0.05, dx * dx + dy * dy + dz * dz);
+      } else energy = (shininess + 2) / 2 / Math.max(0.05, dx * dx + dy * dy + dz * dz);
       const distance = Math.sqrt(dx * dx + dy * dy + dz * dz);
       const aligned = (dx * rx + dy * ry + dz * rz) / distance;
       if (aligned <= 0) continue;
-      const lobe = aligned ** shininess;
-      const energy = light.kind === 'panel' ? area : (area * (shininess + 2)) / 2;
-      const value = strength * lobe * energy;
-      if (value * light.colour[0] < 0.002) continue;
+      const value = strength * energy * aligned ** shininess;
+      if (value * light.colour[0] < FAINT_HIGHLIGHT) continue;
       ray[0] = x;
       ray[1] = y;
       ray[2] = z;
       ray[3] = dx / distance;
       ray[4] = dy / distance;
       ray[5] = dz / distance;
-      if (this.bvh.blocked(distance - 0.08)) continue;
+      if (this.bvh.blocked(distance - STOP)) continue;
       for (let k = 0; k < 3; k++) out[k] += value * light.colour[k];
     }
   }

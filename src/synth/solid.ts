@@ -18,7 +18,7 @@ export interface Solid {
   readonly rotation: Mat3;
   /** Each 2, 4, 8 or 16; `rounded` only. */
   readonly exponents?: Vec3;
-  /** In [0, 1]; `frustum` only. */
+  /** At most 1 and above 0, since the point of a cone has no normal; `frustum` only. */
   readonly taper?: number;
   readonly label: ClassName;
   readonly material: Material;
@@ -218,8 +218,12 @@ export class SolidArray {
         if (value < 1e-9) break;
       }
     } else if (shape !== BOX) {
-      const radius = Math.hypot(x, y);
-      scale = Math.min(1 / Math.abs(z), this.parameters[p] / (radius - this.parameters[p + 1] * z));
+      // The side lies where scale × radius = a + b × scale × z; away from the apex that is never.
+      const approach = Math.hypot(x, y) - this.parameters[p + 1] * z;
+      scale = Math.min(
+        1 / Math.abs(z),
+        approach > 0 ? this.parameters[p] / approach : Number.POSITIVE_INFINITY,
+      );
     }
     local[0] = scale * x;
     local[1] = scale * y;

@@ -14,6 +14,7 @@ import {
   Table,
   tableFromIPC,
   tableToIPC,
+  Uint8,
   Uint16,
   Uint32,
 } from 'apache-arrow';
@@ -25,6 +26,7 @@ import type { ArrowColumn, ArrowSchema, Columns } from './schemas.js';
 const KEY = 'viewal.key';
 
 const VALUES: Record<ArrowColumn['type'], DataType> = {
+  uint8: new Uint8(),
   uint16: new Uint16(),
   uint32: new Uint32(),
   int32: new Int32(),

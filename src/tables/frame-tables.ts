@@ -87,7 +87,9 @@ export function incidenceTable(run: RunFolder): FrameTable<BinnedFrame> {
       for (let r = 0; r < superpixelPixels.length; r++) rowStart[r + 1] += rowStart[r];
       const voxelCount = columns.voxel.reduce((most, v) => Math.max(most, v + 1), 0);
       const voxels = new Int32Array(3 * voxelCount);
+      const rays = new Uint8Array(voxelCount);
       columns.voxel.forEach((v, row) => {
+        rays[v] = columns.ray[row];
         voxels[3 * v] = columns.x[row];
         voxels[3 * v + 1] = columns.y[row];
         voxels[3 * v + 2] = columns.z[row];
@@ -107,11 +109,12 @@ export function incidenceTable(run: RunFolder): FrameTable<BinnedFrame> {
           sumNegLog: columns.sum_neg_log_p,
           sumEntropy: columns.sum_entropy,
           voxels,
+          rays,
         },
       };
     },
     write(frame, key, { info, incidences }) {
-      const { classes, superpixels, superpixelPixels, rowStart, voxel, voxels, pixels } = incidences;
+      const { classes, superpixels, superpixelPixels, rowStart, voxel, voxels, rays, pixels } = incidences;
       const superpixel = new Uint16Array(voxel.length);
       for (let r = 0; r < superpixels; r++) superpixel.fill(r, rowStart[r], rowStart[r + 1]);
       const axis = (k: number) => Int32Array.from(voxel, (v) => voxels[3 * v + k]);
@@ -126,6 +129,7 @@ export function incidenceTable(run: RunFolder): FrameTable<BinnedFrame> {
           x: axis(0),
           y: axis(1),
           z: axis(2),
+          ray: Uint8Array.from(voxel, (v) => rays[v]),
           pixels,
           sum_p: incidences.sumP,
           sum_neg_log_p: incidences.sumNegLog,

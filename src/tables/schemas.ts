@@ -43,6 +43,7 @@ export type Row<S extends ParquetSchema> = {
 
 /** Types of Arrow columns; `[C]` marks fixed-size lists of one value a class. */
 export interface ArrowTypes {
+  uint8: Uint8Array;
   uint16: Uint16Array;
   uint32: Uint32Array;
   int32: Int32Array;
@@ -211,6 +212,11 @@ export const INCIDENCES = {
     x: { type: 'int32', unit: 'voxels', meaning: 'voxel coordinate: floor(world x / voxel size)' },
     y: { type: 'int32', unit: 'voxels', meaning: 'likewise' },
     z: { type: 'int32', unit: 'voxels', meaning: 'likewise' },
+    ray: {
+      type: 'uint8',
+      meaning:
+        'neighbour one voxel further along the viewing ray: (i + 1) · 9 + (j + 1) · 3 + (k + 1) for offset i, j, k',
+    },
     pixels: { type: 'uint32', unit: 'pixels', meaning: 'pixels of the superpixel in the voxel' },
     sum_p: { type: 'uint32[C]', unit: '2⁻¹⁴', meaning: 'Σ P over these pixels' },
     sum_neg_log_p: { type: 'uint32[C]', unit: '2⁻¹⁰ nats', meaning: 'Σ −log P' },

@@ -129,7 +129,7 @@ describe('dropout masks', () => {
       [50, 1, 1, 24],
     ]);
     for (const mask of [high, low]) {
-      const values = mask.dataSync();
+      const values = mask.dataSync<'float32'>();
       expect([...new Set(values)].sort()).toEqual([0, Math.fround(4 / 3)]);
       expect(values.reduce((sum, v) => sum + v, 0) / values.length).toBeCloseTo(1, 1);
     }

@@ -197,10 +197,13 @@ describe('upsampling by 4', () => {
     expect(upsampled.shape).toEqual([2, height, width, 3]);
     expect(relativeError(upsampled.dataSync(), y)).toBeLessThan(TOLERANCE);
     upsampled.dispose();
-    const [gradient] = await gradientsOn('wasm', (t) => upsample4(t, height, width), [
-      { shape: [2, h, w, 3], seed: 5 },
-    ]);
-    expect(relativeError(gradient!, dx)).toBeLessThan(TOLERANCE);
+    registerGradients('cpu');
+    for (const backend of ['wasm', 'cpu'] as const) {
+      const [gradient] = await gradientsOn(backend, (t) => upsample4(t, height, width), [
+        { shape: [2, h, w, 3], seed: 5 },
+      ]);
+      expect(relativeError(gradient!, dx)).toBeLessThan(TOLERANCE);
+    }
   });
 });
 

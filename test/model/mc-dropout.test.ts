@@ -3,11 +3,11 @@ import { beforeAll, expect, test } from 'vitest';
 import { startBackend } from '../../src/model/backend.js';
 import { features, logits } from '../../src/model/deeplab.js';
 import { drawMasks } from '../../src/model/dropout.js';
+import { FoldedLayers } from '../../src/model/folded-layers.js';
 import { InferenceNetwork, normaliseColour } from '../../src/model/inference.js';
 import { McDropout, type McDropoutFrame } from '../../src/model/mc-dropout.js';
 import { halfValues, type ProbabilityMap } from '../../src/model/probability-map.js';
 import { random, seedOf } from '../../src/random.js';
-import { ReferenceLayers } from './reference-layers.js';
 import { randomColour, relativeError, trainedLookingNetwork } from './support.js';
 
 const network = trainedLookingNetwork(5);
@@ -29,16 +29,24 @@ function valuesOf({ data }: ProbabilityMap): Float32Array {
   return Float32Array.from(data, (half) => values[half]!);
 }
 
-/** One whole pass with the masks of a draw, at full size: logits upsampled pixel by pixel, then softmax. */
+/**
+ * One whole pass with the masks of a draw, in the published order: backbone, dropout, then the head; the logits
+ * upsampled pixel by pixel, then softmax.
+ */
 function wholePass(of: McDropoutFrame, seed: number, draw: number): Float64Array {
   const { width, height, scene, id, colour } = of;
   const classes = network.config.classes;
-  const layers = new ReferenceLayers(network);
+  const layers = new FoldedLayers(network.tensors);
   const small = tf.tidy(() => {
     const x = tf.tensor4d(Float32Array.from(colour, normaliseColour), [1, height, width, 3]);
     const masks = drawMasks(network.config, 1, random(seedOf(seed, scene, id, draw)));
-    return logits(layers, features(layers, network.config, x), masks);
+    const { high, low } = features(layers, network.config, x);
+    const dropped = tf.mul<tf.Tensor4D>(high[0]!, masks.high);
+    const rates = [6, 12, 18].flatMap((rate) => layers.filter(`aspp/rate${rate}/depthwise`, [dropped], rate));
+    const pooled = tf.mean<tf.Tensor4D>(dropped, [1, 2], true);
+    return logits(layers, { high: [dropped, ...rates, pooled], low: tf.mul(low, masks.low) });
   });
+  layers.dispose();
   const [, rows, columns] = small.shape;
   const values = small.dataSync();
   small.dispose();

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { IGNORE } from '../../src/frame.js';
@@ -78,6 +79,15 @@ async function trained(
   return { state: end, history };
 }
 
+/** Of every bit of weights, running statistics and momentum. */
+function digestOf({ network, velocity, step }: TrainingState): string {
+  const hash = createHash('sha256').update(`${step}`);
+  for (const tensors of [network.tensors, velocity]) {
+    for (const [name, { data }] of tensors) hash.update(name).update(data);
+  }
+  return hash.digest('hex');
+}
+
 beforeAll(async () => {
   await startBackend('wasm');
 });
@@ -87,7 +97,8 @@ describe('trainer', () => {
     const one = await trained(begin(small));
     const again = await trained(begin(small));
     const other = await trained(begin({ ...small, seed: 2 }));
-    expect(again).toEqual(one);
+    expect(again.history).toEqual(one.history);
+    expect(digestOf(again.state)).toBe(digestOf(one.state));
     expect(other.history).not.toEqual(one.history);
     expect(one.history.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5]);
     expect(one.history[0]!.learningRate).toBe(small.learningRate);
@@ -98,7 +109,7 @@ describe('trainer', () => {
     const first = await trained(begin(small), 2);
     expect(first.state.step).toBe(2);
     const second = await trained(first.state);
-    expect(second.state).toEqual(through.state);
+    expect(digestOf(second.state)).toBe(digestOf(through.state));
     expect([...first.history, ...second.history]).toEqual(through.history);
   });
 
@@ -135,6 +146,27 @@ describe('trainer', () => {
     refusal({ learningRate: 0 }).toThrow('Expected a positive learning rate, got 0.');
     refusal({}, 0).toThrow('Training needs at least one labelled image.');
     refusal({}, 4).toThrow('Training began on 3 images and cannot go on with 4.');
+  });
+
+  test('a step on the cpu backend comes to the same weights', async () => {
+    const start = begin({ ...small, steps: 1 });
+    const fast = await trained(start);
+    await startBackend('cpu');
+    const slow = await trained(start).finally(() => startBackend('wasm'));
+    expect(slow.history[0]!.loss).toBeCloseTo(fast.history[0]!.loss, 3);
+    // The gradient as one vector: single tensors are as small as rounding where batch norm cancels them.
+    let difference = 0;
+    let size = 0;
+    for (const [name, { data }] of slow.state.velocity) {
+      const other = fast.state.velocity.get(name)!.data;
+      for (const [i, v] of data.entries()) {
+        difference += (v - other[i]!) ** 2;
+        size += v ** 2;
+      }
+    }
+    // Rectifiers and batch norm over few pixels amplify rounding: scaling the stem's weights by 1 + 1e-6 on one
+    // backend moves the gradient by 0.2 to 1 %. The kernels' own tests are the strict ones.
+    expect(Math.sqrt(difference / size)).toBeLessThan(0.03);
   });
 
   test('the network learns a few images', async () => {

@@ -6,7 +6,7 @@ import { random, shuffle } from '../../src/random.js';
 import { binIncidences } from '../../src/store/bin.js';
 import { CpuPointStore } from '../../src/store/cpu-point-store.js';
 import { MAX_PIXELS, MIN_P } from '../../src/store/fixed-point.js';
-import type { Incidences } from '../../src/store/incidences.js';
+import { type Incidences, rayCode, rayOffset } from '../../src/store/incidences.js';
 import { type RandomFrameOptions, randomFrame, type SeenFrame } from '../random-frames.js';
 
 const VOXEL = 0.05;
@@ -103,6 +103,35 @@ describe('incidences', () => {
   });
 });
 
+describe('the viewing ray', () => {
+  test('leads to the neighbour one voxel on', () => {
+    const offset = (x: number, y: number, z: number) => {
+      const code = rayCode(x, y, z);
+      return [rayOffset(code, 0), rayOffset(code, 1), rayOffset(code, 2)];
+    };
+    expect(offset(0, 0, 3)).toEqual([0, 0, 1]);
+    expect(offset(-5, 0.1, 0)).toEqual([-1, 0, 0]);
+    expect(offset(1, -1, 0)).toEqual([1, -1, 0]);
+    expect(offset(-1, 1, 1)).toEqual([-1, 1, 1]);
+    expect(offset(0.9, 0.4, 0.1)).toEqual([1, 0, 0]);
+  });
+
+  test('brings in another view whose depth is off by a voxel, but none of the frame itself', async () => {
+    const [a, b] = [onePixel('a', [0.75, 0.25]), onePixel('b', [0.25, 0.75])];
+    b.frame.depth[0] = 1.03; // the next 2 cm voxel
+    const [rowsA, rowsB] = [binned(a, 0.02), binned(b, 0.02)];
+    const store = await storeOf([rowsA, rowsB]);
+    for (const rows of [rowsA, rowsB]) {
+      const scores = await store.score(rows);
+      expect(scores.viewEntropy[0]).toBeCloseTo(Math.log(2), 3);
+      expect(scores.viewDivergence[0]).toBeCloseTo(Math.log(3) / 4, 3);
+    }
+    b.frame.depth[0] = 1.05;
+    const far = await storeOf([rowsA, binned(b, 0.02)]);
+    expect((await far.score(rowsA)).viewDivergence[0]).toBe(0);
+  });
+});
+
 describe('scores of hand-computed cases', () => {
   test('two views that disagree', async () => {
     const views = [onePixel('a', [0.75, 0.25]), onePixel('b', [0.25, 0.75])].map((seen) => binned(seen));
@@ -145,7 +174,10 @@ describe('scores of hand-computed cases', () => {
   });
 });
 
-/** Eq. 3 to 7 pixel by pixel over the pixels of each voxel, in floating point, with the own-pixel rule. */
+/**
+ * Eq. 3 to 7 pixel by pixel, in floating point: each pixel against its voxel's pixels, and other frames' pixels in the
+ * voxels one step nearer and one further along its voxel's ray.
+ */
 function scorePixelByPixel(frames: readonly SeenFrame[], target: number) {
   const values = halfValues();
   const voxelOf = ({ frame }: SeenFrame, i: number) => {
@@ -153,9 +185,7 @@ function scorePixelByPixel(frames: readonly SeenFrame[], target: number) {
     const d = frame.depth[i];
     const x = ((i % frame.width) - frame.intrinsics.cx) / frame.intrinsics.fx;
     const y = (Math.floor(i / frame.width) - frame.intrinsics.cy) / frame.intrinsics.fy;
-    return [0, 4, 8]
-      .map((r) => Math.floor((m[r] * d * x + m[r + 1] * d * y + m[r + 2] * d + m[r + 3]) / VOXEL))
-      .join();
+    return [0, 4, 8].map((r) => Math.floor((m[r] * d * x + m[r + 1] * d * y + m[r + 2] * d + m[r + 3]) / VOXEL));
   };
   const seen = new Map<string, { frame: number; p: number[] }[]>();
   frames.forEach((each, frame) => {
@@ -163,32 +193,36 @@ function scorePixelByPixel(frames: readonly SeenFrame[], target: number) {
       if (d === 0) return;
       const { classes, data } = each.probabilities;
       const p = [...data.subarray(i * classes, (i + 1) * classes)].map((half) => values[half]);
-      const key = voxelOf(each, i);
+      const key = voxelOf(each, i).join();
       seen.set(key, [...(seen.get(key) ?? []), { frame, p }]);
     });
   });
   const log = (p: number) => Math.log(Math.max(p, MIN_P));
   const { frame, superpixels, probabilities } = frames[target];
-  const sums = Array.from({ length: superpixels.count }, () => ({
-    n: 0,
-    entropy: 0,
-    divergence: 0,
-    views: 0,
-  }));
+  const camera = [3, 7, 11].map((at) => frame.cameraToWorld[at]);
+  const sums = Array.from({ length: superpixels.count }, () => ({ n: 0, entropy: 0, divergence: 0, views: 0 }));
   frame.depth.forEach((d, i) => {
     if (d === 0) return;
     const { classes, data } = probabilities;
     const own = [...data.subarray(i * classes, (i + 1) * classes)].map((half) => values[half]);
-    const all = seen.get(voxelOf(frames[target], i))!;
+    const voxel = voxelOf(frames[target], i);
+    const ray = voxel.map((x, axis) => (x + 0.5) * VOXEL - camera[axis]);
+    const offset = ray.map((x) => {
+      const cosine = x / Math.hypot(...ray);
+      return cosine > 0.5 ? 1 : cosine < -0.5 ? -1 : 0;
+    });
+    const here = seen.get(voxel.join())!;
+    const near = [-1, 1].flatMap((sign) => seen.get(voxel.map((x, axis) => x + sign * offset[axis]).join()) ?? []);
+    const all = [...here, ...near.filter((one) => one.frame !== target)];
     const q = own.map((_, c) => all.reduce((sum, { p }) => sum + p[c], 0) / all.length);
-    const views = [...all.filter((one) => one.frame !== target).map(({ p }) => p), own];
+    const others = all.filter((one) => one.frame !== target);
     const sum = sums[superpixels.ids[i]];
     sum.n++;
     sum.entropy -= q.reduce((total, x) => total + x * log(x), 0);
     sum.divergence +=
-      views.reduce((total, p) => total + own.reduce((kl, x, c) => kl + x * (log(x) - log(p[c])), 0), 0) /
-      views.length;
-    sum.views += new Set(all.map((one) => one.frame)).size;
+      others.reduce((total, { p }) => total + own.reduce((kl, x, c) => kl + x * (log(x) - log(p[c])), 0), 0) /
+      all.length;
+    sum.views += new Set(here.map((one) => one.frame)).size;
   });
   return sums;
 }

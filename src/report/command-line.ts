@@ -1,0 +1,22 @@
+/** An option's value, as a command line or a person reads it. */
+export type OptionValue = string | number | null;
+
+/**
+ * The command that makes a run again.
+ * @param options those that are not at their default, by name; null ones are left out
+ */
+export function replayCommand(recording: string, options: Readonly<Record<string, OptionValue>>): string {
+  const given = Object.entries(options)
+    .filter(([, value]) => value !== null)
+    .map(([name, value]) => ` --${kebab(name)} ${quoted(`${value}`)}`);
+  return `viewal replay ${quoted(recording)} --out runs/again${given.join('')}`;
+}
+
+function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** As a shell reads it: in single quotes where it holds more than plain characters. */
+function quoted(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

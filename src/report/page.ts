@@ -1,0 +1,74 @@
+import type { ReportContent } from './content.js';
+import { photoLibrary } from './figure.js';
+import { frameSection } from './frames.js';
+import { type Fragment, type Html, html } from './html.js';
+import { count, counted, percent } from './numbers.js';
+import { optionSection } from './options.js';
+import { pickSection } from './picks.js';
+import { sceneSection } from './scenes.js';
+import { scoreSection } from './scores.js';
+import { STYLE } from './style.js';
+import { trainingSection } from './training.js';
+
+/**
+ * The page, whole: style and pictures inside, no script, nothing loaded from anywhere, which its security policy
+ * enforces. The same content gives the same bytes.
+ */
+export function renderReport(content: ReportContent): string {
+  const title = `Superpixels to label in ${content.recording}`;
+  const frames = frameSection(content);
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>${title}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+${photoLibrary([...content.pictures.values()])}
+<header><h1>${title}</h1>
+<p class="lead">${lead(content)}</p>
+${tiles(content)}
+<nav><a href="#picks">Picks</a><a href="#scenes">Scenes</a>${frames && html`<a href="#frames">Frames</a>`}<a href="#scores">Scores</a><a href="#training">Network</a><a href="#options">Options</a></nav>
+</header>
+<main>
+${[pickSection, sceneSection].map((section) => section(content))}
+${frames}
+${[scoreSection, trainingSection, optionSection].map((section) => section(content))}
+</main>
+<footer>viewal ${content.version}. The page shows at most the first ${MOST_CARDS} picks as cards, ${MOST_FRAMES} frames in
+detail and 300 rows of a table; the tables in the run folder have everything.</footer>
+</body>
+</html>
+`.text;
+}
+
+/** Picks shown as cards and frames shown in detail, at most: what bounds the page's pictures. */
+export const MOST_CARDS = 24;
+export const MOST_FRAMES = 8;
+
+function lead({ size, format, scenes }: ReportContent): string {
+  const frames = scenes.reduce((sum, scene) => sum + scene.frames, 0);
+  return `${counted(frames, 'frame')} in ${counted(scenes.length, 'scene')}, layout ${format}, at ${size.width}×${size.height}.`;
+}
+
+function tiles({ selections = [], size, scenes, metrics }: ReportContent): Html {
+  const sum = (of: (scene: (typeof scenes)[number]) => number) =>
+    scenes.reduce((total, each) => total + of(each), 0);
+  const images = selections.reduce((total, pick) => total + pick.pixels, 0) / (size.width * size.height);
+  const covered = selections.reduce((total, pick) => total + pick.overlap_set, 0);
+  const pool = metrics.find((row) => row.split === 'pool' && row.metric === 'miou');
+  return html`<dl class="tiles">
+${tile('to label', count(selections.length), `superpixels, ${images.toFixed(2)} images' worth`)}
+${tile('standing for', count(covered), 'views of the same surfaces')}
+${tile('frames used', count(sum((scene) => scene.used)), `${count(sum((scene) => scene.skipped))} skipped`)}
+${tile('trained on', count(sum((scene) => scene.trained)), 'labelled frames')}
+${pool && tile('mIoU', percent(pool.value), `on ${counted(pool.frames, 'other labelled frame')}`)}
+</dl>`;
+}
+
+function tile(term: string, value: Fragment, more: string): Html {
+  return html`<div><dt>${term}</dt><dd>${value}<small>${more}</small></dd></div>`;
+}

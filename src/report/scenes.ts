@@ -1,0 +1,39 @@
+import type { ReportContent } from './content.js';
+import { type Html, html } from './html.js';
+import { count, counted, nats } from './numbers.js';
+import { table } from './table.js';
+
+/** A row a scene, and the frames that were skipped. */
+export function sceneSection({ scenes, skipped }: ReportContent): Html {
+  return html`<section id="scenes"><h2>Scenes</h2>
+${table(
+  [
+    { title: 'scene', cell: (row) => row.name },
+    { title: 'frames', numeric: true, cell: (row) => count(row.frames) },
+    { title: 'used', numeric: true, cell: (row) => count(row.used) },
+    { title: 'skipped', numeric: true, cell: (row) => count(row.skipped) },
+    { title: 'trained on', numeric: true, cell: (row) => count(row.trained) },
+    { title: 'points', numeric: true, cell: (row) => (row.points === undefined ? '–' : count(row.points)) },
+    { title: 'superpixels', numeric: true, cell: (row) => count(row.scored) },
+    { title: 'mean view entropy', numeric: true, cell: (row) => nats(row.viewEntropy) },
+    { title: 'mean view divergence', numeric: true, cell: (row) => nats(row.viewDivergence) },
+    { title: 'picks', numeric: true, cell: (row) => count(row.picks) },
+  ],
+  scenes,
+  'the tables of frames, scores and selections',
+)}
+<p class="note">Points are voxels that were seen. Superpixels are those with depth, and the means are over them, in nats.</p>
+${
+  skipped.length === 0
+    ? undefined
+    : html`<h3>${counted(skipped.length, 'frame')} skipped</h3>${table(
+        [
+          { title: 'scene', cell: (row) => row.scene },
+          { title: 'frame', cell: (row) => row.frame },
+          { title: 'reason', cell: (row) => row.reason },
+        ],
+        skipped,
+        'the table of frames',
+      )}`
+}</section>`;
+}

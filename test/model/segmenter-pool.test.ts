@@ -1,0 +1,149 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Frame } from '../../src/frame.js';
+import { startBackend } from '../../src/model/backend.js';
+import { saveNetwork } from '../../src/model/checkpoint.js';
+import { McDropout } from '../../src/model/mc-dropout.js';
+import { createSegmenter, SegmenterPool, segmenterKey } from '../../src/model/segmenter-pool.js';
+import { workerUrl } from '../../src/worker-url.js';
+import { randomColour, trainedLookingNetwork } from './support.js';
+
+const network = trainedLookingNetwork(3);
+const options = { draws: 2, seed: 5 };
+
+function frame(id: string, width = 48, height = 32): Frame {
+  return {
+    scene: 'a',
+    id,
+    timestamp: 0,
+    width,
+    height,
+    colour: randomColour(width, height, Number(id)),
+    depth: new Float32Array(width * height),
+    intrinsics: { fx: 1, fy: 1, cx: 0, cy: 0 },
+    cameraToWorld: new Float64Array(16),
+  };
+}
+
+/** Replaces the inference worker by a few lines of JavaScript. */
+function poolOf(script: string, workers = 1): SegmenterPool {
+  const url = new URL(`data:text/javascript,${encodeURIComponent(script)}`);
+  return new SegmenterPool(network, options, 'wasm', workers, url);
+}
+const READY = `import { parentPort } from 'node:worker_threads'; parentPort.postMessage({ kind: 'ready' });`;
+
+describe('worker url', () => {
+  test('points from sources into the build, and beside a built module', () => {
+    const source = new URL('../../src/model/segmenter-pool.ts', import.meta.url).href;
+    expect(workerUrl(source, './inference-worker.js').href).toBe(
+      new URL('../../dist/src/model/inference-worker.js', import.meta.url).href,
+    );
+    expect(workerUrl('file:///x/dist/src/model/a.js', './b.js').href).toBe('file:///x/dist/src/model/b.js');
+  });
+});
+
+const built = fileURLToPath(
+  workerUrl(new URL('../../src/model/x.ts', import.meta.url).href, './inference-worker.js'),
+);
+
+describe.skipIf(!existsSync(built))('segmenter (needs `npm run build` first)', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'viewal-segmenter-'));
+    await saveNetwork(folder, network, 1);
+    await startBackend('wasm');
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  test('gives what MC dropout gives in this thread, whichever worker works', async () => {
+    const segmenter = await createSegmenter({ checkpoint: folder, ...options, workers: 2 });
+    const frames = Array.from({ length: 6 }, (_, i) => frame(`${i}`, 48, 32 + i));
+    const before = frames.map(({ colour }) => colour.slice());
+    const maps = await Promise.all(frames.map((f) => segmenter.predict(f)));
+    await segmenter.close();
+    expect(frames.map(({ colour }) => colour)).toEqual(before);
+    const mcDropout = new McDropout(network, options);
+    expect(maps).toEqual(frames.map((f) => mcDropout.predict(f)));
+    mcDropout.dispose();
+    expect(segmenter.classes).toBe(3);
+    expect(segmenter.concurrency).toBe(2);
+    expect(segmenter.key).toBe(segmenterKey(network, options));
+  });
+
+  test('a frame that fails is rejected by name; the next one works', async () => {
+    const segmenter = await createSegmenter({ checkpoint: folder, ...options, workers: 1 });
+    const broken = segmenter.predict({ ...frame('1'), colour: new Uint8Array(5) });
+    const whole = segmenter.predict(frame('2'));
+    await expect(broken).rejects.toThrow('a/1: expected 48×32×3 bytes of colour, got 5');
+    expect((await whole).width).toBe(48);
+    await segmenter.close();
+  });
+
+  test('once closed, what was asked for and what is asked for are rejected', async () => {
+    const segmenter = await createSegmenter({ checkpoint: folder, ...options, workers: 1 });
+    const pending = [segmenter.predict(frame('1')), segmenter.predict(frame('2'))];
+    const outcomes = Promise.allSettled(pending);
+    await segmenter.close();
+    for (const outcome of await outcomes) expect(outcome.status).toBe('rejected');
+    await expect(segmenter.predict(frame('3'))).rejects.toThrow('the segmenter is closed');
+  });
+
+  test('a folder without network, or options out of range, are refused', async () => {
+    await expect(createSegmenter({ checkpoint: join(folder, 'no'), seed: 1 })).rejects.toThrow('Cannot read');
+    await expect(createSegmenter({ checkpoint: folder, seed: 1, draws: 0 })).rejects.toThrow(
+      'Expected a whole number of dropout draws, at least 1, got 0.',
+    );
+    await expect(createSegmenter({ checkpoint: folder, seed: 1, workers: 1.5 })).rejects.toThrow(
+      'Expected a whole number of workers, at least 1, got 1.5.',
+    );
+  });
+});
+
+describe('a worker that dies', () => {
+  test('rejects the frame it had, those that wait, and those that come later', async () => {
+    const pool = poolOf(`${READY} parentPort.on('message', () => { throw new Error('out of luck'); });`);
+    await pool.ready();
+    const outcomes = await Promise.allSettled([pool.predict(frame('1')), pool.predict(frame('2'))]);
+    for (const outcome of outcomes) {
+      expect(outcome).toMatchObject({
+        status: 'rejected',
+        reason: new Error('a segmentation worker stopped: out of luck'),
+      });
+    }
+    await expect(pool.predict(frame('3'))).rejects.toThrow('out of luck');
+    await pool.close();
+  });
+
+  test('by ending itself is an error too', async () => {
+    const pool = poolOf(`${READY} parentPort.on('message', () => process.exit(3));`, 2);
+    await pool.ready();
+    const outcomes = await Promise.allSettled([1, 2, 3].map((i) => pool.predict(frame(`${i}`))));
+    for (const outcome of outcomes) expect(outcome.status).toBe('rejected');
+    await pool.close();
+  });
+
+  test('before it was ready fails the start', async () => {
+    await expect(poolOf(`throw new Error('no backend')`).ready()).rejects.toThrow(
+      'a segmentation worker stopped: no backend',
+    );
+  });
+});
+
+describe('key', () => {
+  test('changes with weights, draws, seed and backend, and with nothing else', () => {
+    const key = segmenterKey(network, options);
+    expect(key).toMatch(/^[0-9a-f]{64}$/);
+    expect(segmenterKey({ ...network, classNames: ['x', 'y', 'z'] }, options, 'wasm')).toBe(key);
+    const others = [
+      segmenterKey(network, { ...options, draws: 3 }),
+      segmenterKey(network, { ...options, seed: 6 }),
+      segmenterKey(network, options, 'cpu'),
+      segmenterKey(trainedLookingNetwork(3, 2), options),
+    ];
+    expect(new Set([key, ...others]).size).toBe(5);
+  });
+});
