@@ -10,8 +10,13 @@ export interface LabelledImage extends Size {
   readonly labels: Uint8Array;
 }
 
-/** Range of the random scale: how many pixels of the crop one pixel of the image becomes. */
-export const CROP_SCALES = { smallest: 0.75, largest: 1.5 } as const;
+/**
+ * Range of the random scale: how many pixels of the crop one pixel of the image becomes. A crop of 160×120 shows
+ * between the whole of a 320×240 image and a quarter of it. Seeing much of the room at once teaches faster than
+ * the scale of inference does: after 300 steps on 12 frames, mIoU at full size on 15 others was 27 %, against
+ * 15 % at scales 0.75 to 1.5 and 20 % at 0.5 to 1.5.
+ */
+export const CROP_SCALES = { smallest: 0.5, largest: 1 } as const;
 
 /** Where a crop is taken from; in pixels of the image, continuous, edges at whole numbers. */
 export interface CropWindow {

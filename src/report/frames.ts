@@ -17,7 +17,7 @@ export function frameSection(content: ReportContent): Html | undefined {
 99th percentile of all candidates. Hatched: no depth, hence no score; in class maps, no label.</p>
 ${frames.map(
   (frame, n) => html`<article class="frame" id="frame-${n + 1}"><h3>${frame.scene} / ${frame.id}</h3>
-<div class="grid">
+<div class="grid${frame.details?.truth === undefined ? ' four' : undefined}">
 <figure>${photo(frame, pictures.indexOf(frame), frame.picks, true)}<figcaption>${caption(frame)}</figcaption></figure>
 ${details(frame)}
 </div></article>

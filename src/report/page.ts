@@ -8,7 +8,15 @@ import { pickSection } from './picks.js';
 import { sceneSection } from './scenes.js';
 import { scoreSection } from './scores.js';
 import { STYLE } from './style.js';
+import { MOST_ROWS } from './table.js';
 import { trainingSection } from './training.js';
+
+/**
+ * Picks shown as cards and frames shown in detail, at most. They bound the page: 32 photographs and 32 flat maps, at
+ * 320×240 about a megabyte in all, and no picture has a side above 640 pixels.
+ */
+export const MOST_CARDS = 24;
+export const MOST_FRAMES = 8;
 
 /**
  * The page, whole: style and pictures inside, no script, nothing loaded from anywhere, which its security policy
@@ -39,15 +47,11 @@ ${frames}
 ${[scoreSection, trainingSection, optionSection].map((section) => section(content))}
 </main>
 <footer>viewal ${content.version}. The page shows at most the first ${MOST_CARDS} picks as cards, ${MOST_FRAMES} frames in
-detail and 300 rows of a table; the tables in the run folder have everything.</footer>
+detail and ${MOST_ROWS} rows of a table; the tables in the run folder have everything.</footer>
 </body>
 </html>
 `.text;
 }
-
-/** Picks shown as cards and frames shown in detail, at most: what bounds the page's pictures. */
-export const MOST_CARDS = 24;
-export const MOST_FRAMES = 8;
 
 function lead({ size, format, scenes }: ReportContent): string {
   const frames = scenes.reduce((sum, scene) => sum + scene.frames, 0);

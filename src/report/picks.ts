@@ -50,7 +50,7 @@ ${
 
 function standsFor({ overlap_set }: SelectionRow): string {
   return overlap_set === 1
-    ? 'The only view of its surface among the candidates.'
+    ? 'No other candidate that was left shows its surface.'
     : `Stands for ${count(overlap_set)} views of its surface, itself included.`;
 }
 
@@ -66,19 +66,19 @@ function isOwnTrigger(pick: SelectionRow): boolean {
 function selectionTable(selections: readonly SelectionRow[]): Html {
   return table(
     [
-      { title: 'rank', numeric: true, cell: (row) => row.rank },
+      { title: 'rank', kind: 'number', cell: (row) => row.rank },
       { title: 'scene', cell: (row) => row.scene },
       { title: 'frame', cell: (row) => row.frame },
-      { title: 'superpixel', numeric: true, cell: (row) => row.superpixel },
-      { title: 'pixels', numeric: true, cell: (row) => count(row.pixels) },
-      { title: 'view entropy', numeric: true, cell: (row) => nats(row.view_entropy) },
-      { title: 'view divergence', numeric: true, cell: (row) => nats(row.view_divergence) },
+      { title: 'superpixel', kind: 'number', cell: (row) => row.superpixel },
+      { title: 'pixels', kind: 'number', cell: (row) => count(row.pixels) },
+      { title: 'view entropy', kind: 'number', cell: (row) => nats(row.view_entropy) },
+      { title: 'view divergence', kind: 'number', cell: (row) => nats(row.view_divergence) },
       {
         title: 'brought up by',
         cell: (row) => (isOwnTrigger(row) ? 'itself' : `${row.trigger_frame} · ${row.trigger_superpixel}`),
       },
-      { title: 'trigger entropy', numeric: true, cell: (row) => nats(row.trigger_entropy) },
-      { title: 'views it stands for', numeric: true, cell: (row) => count(row.overlap_set) },
+      { title: 'trigger entropy', kind: 'number', cell: (row) => nats(row.trigger_entropy) },
+      { title: 'views it stands for', kind: 'number', cell: (row) => count(row.overlap_set) },
     ],
     selections,
     'selections/selections.parquet',

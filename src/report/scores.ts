@@ -30,7 +30,8 @@ divergence is labelled.</p>
       : 'All candidates'
   }${
     selections.length > 0
-      ? html`; <span class="key">picks</span>; dashed: the view entropy at which the budget was met`
+      ? html`; <span class="key">picks</span>; dashed: the trigger entropy at which
+the budget was met; candidates beyond it show surfaces that are picked already`
       : undefined
   }</figcaption></figure>
 </div></section>`;

@@ -49,10 +49,13 @@ table{border-collapse:collapse;font-size:13px;min-width:100%}
 th,td{padding:5px 12px;text-align:left;vertical-align:top}
 th{color:var(--dim);font-weight:500;vertical-align:bottom;border-bottom:1px solid var(--line)}
 tbody tr+tr td{border-top:1px solid var(--line)}
-td{font-variant-numeric:tabular-nums;overflow-wrap:break-word;max-width:60ch}
+td{font-variant-numeric:tabular-nums;white-space:nowrap}
+.prose{white-space:normal;min-width:26ch;overflow-wrap:anywhere}
 .number{text-align:right}
 .frame{margin-bottom:26px}
 .grid{display:grid;grid-template-columns:repeat(3,1fr);gap:12px}
+.grid.four{grid-template-columns:repeat(4,1fr)}
+.four .legend{grid-column:1/-1}
 .frame .grid>*{min-width:0}
 figure{margin:0;min-width:0}
 figcaption{margin-top:4px}
@@ -75,6 +78,6 @@ code{font:13px/1.5 ui-monospace,"SF Mono",Menlo,Consolas,"Liberation Mono",monos
 .options dt{color:var(--dim);font-size:13px}
 .options dd{margin:0;overflow-wrap:anywhere}
 body>footer{padding-bottom:36px}
-@media (max-width:760px){main,body>header,body>footer{padding-left:14px;padding-right:14px}.grid{grid-template-columns:1fr 1fr;gap:10px}.grid>figure:first-child,.legend{grid-column:1/-1}.tiles{grid-template-columns:1fr 1fr}}
+@media (max-width:760px){main,body>header,body>footer{padding-left:14px;padding-right:14px}.grid,.grid.four{grid-template-columns:1fr 1fr;gap:10px}.grid>figure:first-child,.legend{grid-column:1/-1}.tiles{grid-template-columns:1fr 1fr}}
 @media print{details>*{display:block}.card,.frame{break-inside:avoid}}
 `);

@@ -32,14 +32,14 @@ function splitTable(metrics: readonly MetricRow[]): Html {
   return html`<div>${table(
     [
       { title: 'measured on', cell: (split: string) => SPLITS[split] ?? split },
-      { title: 'mIoU', numeric: true, cell: (split) => percent(value(split, 'miou')?.value) },
+      { title: 'mIoU', kind: 'number', cell: (split) => percent(value(split, 'miou')?.value) },
       {
         title: 'pixel accuracy',
-        numeric: true,
+        kind: 'number',
         cell: (split) => percent(value(split, 'pixel_accuracy')?.value),
       },
-      { title: 'frames', numeric: true, cell: (split) => count(value(split, 'miou')?.frames ?? 0) },
-      { title: 'labelled pixels', numeric: true, cell: (split) => count(value(split, 'miou')?.pixels ?? 0) },
+      { title: 'frames', kind: 'number', cell: (split) => count(value(split, 'miou')?.frames ?? 0) },
+      { title: 'labelled pixels', kind: 'number', cell: (split) => count(value(split, 'miou')?.pixels ?? 0) },
     ],
     splits,
     'metrics/metrics.parquet',

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors.js';
-import type { Size } from '../frame.js';
+import { frameName, type Size } from '../frame.js';
 import { openRecording } from '../sources/open.js';
 import type { FrameEntry, Recording } from '../sources/recording.js';
 import { RunFolder } from '../tables/run-folder.js';
@@ -22,6 +22,9 @@ export interface Run {
   readonly training: ReadonlySet<string>;
   readonly monitor: Monitor;
 }
+
+/** Frames that the listing found bad are named up to this many; the report and the frames table have all. */
+const BAD_SHOWN = 20;
 
 const manifestSchema = z.object({
   recording: z.string(),
@@ -78,6 +81,11 @@ export async function openRun(
       );
   }
   await folder.writeManifest({ recording: opened.path, options });
+
+  for (const bad of opened.bad.slice(0, BAD_SHOWN))
+    monitor.warn(`skipped ${frameName(bad)}: ${bad.file}: ${bad.reason}`);
+  if (opened.bad.length > BAD_SHOWN)
+    monitor.warn(`skipped ${opened.bad.length - BAD_SHOWN} more frames; the frames table names them`);
 
   const training = await trainingFrames(opened, options);
   return { folder, recording: opened, options, size: { width, height }, scenes, training, monitor };

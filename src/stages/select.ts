@@ -89,5 +89,8 @@ export async function writeSelections(
   scenes: readonly Scene[],
   selections: readonly SelectionRow[],
 ): Promise<void> {
-  await writeParquet(run.folder.runFile(SELECTIONS.name), SELECTIONS, selectionsKey(scenes), selections);
+  const file = run.folder.runFile(SELECTIONS.name);
+  const key = selectionsKey(scenes);
+  if ((await readParquet(file, SELECTIONS, key)) === undefined)
+    await writeParquet(file, SELECTIONS, key, selections);
 }

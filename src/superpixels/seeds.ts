@@ -13,7 +13,7 @@ export interface SeedsOptions {
   readonly count?: number;
 }
 
-/** Bound on `count`: the grid may exceed it by half, and `OUTSIDE` must stay free. */
+/** Bound on `count`: the grid may exceed it by half, and `OUTSIDE` must not be an id. */
 const MOST = 32768;
 
 /** What maps hold in the one-cell margin around the image, so that neighbours need no bounds check. */
@@ -283,8 +283,7 @@ function movePixels(
     const dy = sums[id * 5 + 4]! * scale - y;
     const held = NEIGHBOURS[neighboursWith(id, ids, stride, cell)]!;
     const square = perColour * (dl * dl + da * da + db * db);
-    const colourCost = square / (1 + square / MOST_COLOUR_COST); // Geman and McClure's
-
+    const colourCost = square / (1 + square / MOST_COLOUR_COST); // Geman and McClure's bend
     return SMOOTHING * held - colourCost - perPixel * (dx * dx + dy * dy);
   };
 

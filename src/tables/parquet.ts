@@ -16,6 +16,7 @@ const FIELDS: Record<ParquetColumn['type'], object> = {
   float: { type: 'FLOAT' },
   'float?': { type: 'FLOAT', optional: true },
   double: { type: 'DOUBLE' },
+  'double?': { type: 'DOUBLE', optional: true },
   'double[]': { type: 'DOUBLE', repeated: true },
 };
 

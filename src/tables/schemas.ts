@@ -23,6 +23,7 @@ interface ParquetTypes {
   float: number;
   'float?': number | null;
   double: number;
+  'double?': number | null;
   'double[]': readonly number[];
 }
 
@@ -71,12 +72,12 @@ const frame = { type: 'string', meaning: 'frame id, unique within its scene' } a
 
 export const FRAMES = {
   name: 'frames',
-  rows: 'one a frame of the recording, used or not; one file a scene',
+  rows: 'one a frame of the recording, used or not; camera and time are null where it could not be read; one file a scene',
   columns: {
     scene,
     frame,
     timestamp: {
-      type: 'double',
+      type: 'double?',
       unit: 's',
       meaning: "time on the recording's clock; the frame's index where it has none",
     },
@@ -85,10 +86,14 @@ export const FRAMES = {
     trained: { type: 'bool', meaning: 'its labels were trained on, so nothing of it is selected' },
     width: { type: 'int', unit: 'pixels', meaning: 'working width' },
     height: { type: 'int', unit: 'pixels', meaning: 'working height' },
-    fx: { type: 'double', unit: 'pixels', meaning: 'focal length, horizontal, at working size' },
-    fy: { type: 'double', unit: 'pixels', meaning: 'focal length, vertical' },
-    cx: { type: 'double', unit: 'pixels', meaning: 'principal point, horizontal; pixel centres at integers' },
-    cy: { type: 'double', unit: 'pixels', meaning: 'principal point, vertical' },
+    fx: { type: 'double?', unit: 'pixels', meaning: 'focal length, horizontal, at working size' },
+    fy: { type: 'double?', unit: 'pixels', meaning: 'focal length, vertical' },
+    cx: {
+      type: 'double?',
+      unit: 'pixels',
+      meaning: 'principal point, horizontal; pixel centres at integers',
+    },
+    cy: { type: 'double?', unit: 'pixels', meaning: 'principal point, vertical' },
     camera_to_world: {
       type: 'double[]',
       unit: 'm',
