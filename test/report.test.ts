@@ -23,7 +23,7 @@ import { parseOptions } from '../src/stages/options.js';
 import { reportStage } from '../src/stages/report.js';
 import type { Run } from '../src/stages/run.js';
 import type { Scene } from '../src/stages/scene.js';
-import { writeSelections } from '../src/stages/select.js';
+import { selectionsKey } from '../src/stages/select.js';
 import { smoothLab } from '../src/superpixels/lab.js';
 import { probabilityTable, superpixelTable } from '../src/tables/frame-tables.js';
 import { readParquet, writeParquet } from '../src/tables/parquet.js';
@@ -36,6 +36,7 @@ import {
   type MetricRow,
   SCORES,
   type ScoreRow,
+  SELECTIONS,
   type SelectionRow,
 } from '../src/tables/schemas.js';
 
@@ -398,7 +399,10 @@ describe('the stage', () => {
         await probabilityTable(folder).write(each, 'p', mapOf(classes));
       }
     }
-    await writeSelections(run, scenes, [selection('one', '1', 2, 1), selection('two', '0', 3, 2)]);
+    await writeParquet(folder.runFile(SELECTIONS.name), SELECTIONS, selectionsKey(scenes), [
+      selection('one', '1', 2, 1),
+      selection('two', '0', 3, 2),
+    ]);
     await writeParquet(folder.runFile(HISTORY.name), HISTORY, 'h', [
       { step: 1, learning_rate: 0.1, loss: 2 },
     ]);
@@ -430,7 +434,12 @@ describe('the stage', () => {
   it('shows frames of highest entropy where nothing is selected', async () => {
     const opened = await openTestRun();
     await writeTables(opened.run, opened.scenes);
-    await writeSelections(opened.run, opened.scenes, []);
+    await writeParquet(
+      opened.run.folder.runFile(SELECTIONS.name),
+      SELECTIONS,
+      selectionsKey(opened.scenes),
+      [],
+    );
     const page = await report(opened);
     expect(page).toContain('highest mean view entropy');
     expect(page).toContain('id="frame-3"');

@@ -32,6 +32,9 @@ function replaceKernel(kernelName: string, wrap: (stock: tf.KernelFunc) => tf.Ke
   tf.registerKernel({ ...stock, kernelFunc: wrap(stock.kernelFunc) });
 }
 
+/** Numbers below which a loop copies them faster than a call. */
+const SHORT_RUN = 64;
+
 function slice(
   backend: BackendWasm,
   x: tf.TensorInfo,
@@ -56,7 +59,8 @@ function slice(
   const index = new Array<number>(axis).fill(0);
   let offset = base;
   for (let written = 0; written < target.length; written += run) {
-    target.set(source.subarray(offset, offset + run), written);
+    if (run < SHORT_RUN) for (let i = 0; i < run; i++) target[written + i] = source[offset + i];
+    else target.set(source.subarray(offset, offset + run), written);
     for (let d = axis - 1; d >= 0; d--) {
       offset += strides[d];
       if (++index[d] < extent[d]) break;

@@ -30,7 +30,7 @@ export function photo(
 /** The photograph about a pick, cut to the shape of the whole. */
 export function crop(picture: FramePicture, number: number, pick: OutlinedPick): Html {
   const { x, y, width, height } = cropBox(picture, pick.outline);
-  return html`<svg class="picture" viewBox="${x} ${y} ${width} ${height}" role="img" aria-label="superpixel ${pick.superpixel}, close"><use href="#photo-${number}"/>${outlines([pick])}</svg>`;
+  return html`<svg class="picture" viewBox="${x} ${y} ${width} ${height.toFixed(2)}" role="img" aria-label="superpixel ${pick.superpixel}, close"><use href="#photo-${number}"/>${outlines([pick])}</svg>`;
 }
 
 /** A heat map or class map with picks outlined. */
@@ -69,9 +69,9 @@ function cropBox(
   const aspect = picture.width / picture.height;
   const needed = Math.max(box.width, box.height * aspect, LEAST_CROP);
   const width = Math.min(picture.width, Math.round(needed * (1 + 2 * MARGIN)));
-  const height = Math.round(width / aspect);
+  const height = width / aspect;
   const within = (middle: number, size: number, limit: number) =>
-    Math.round(Math.min(Math.max(middle - size / 2, 0), limit - size));
+    Math.floor(Math.min(Math.max(middle - size / 2, 0), limit - size));
   return {
     x: within(box.x + box.width / 2, width, picture.width),
     y: within(box.y + box.height / 2, height, picture.height),
