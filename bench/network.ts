@@ -1,0 +1,65 @@
+import { mkdtemp } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startBackend } from '../src/model/backend.js';
+import { saveNetwork } from '../src/model/checkpoint.js';
+import { initialNetwork } from '../src/model/network.js';
+import { createSegmenter } from '../src/model/segmenter-pool.js';
+import { initialState, TRAINING_DEFAULTS, Trainer } from '../src/model/train.js';
+import { openRecording } from '../src/sources/open.js';
+import { type Figure, SAMPLE, SIZE } from './figure.js';
+
+/** MC dropout with a worker a core, and a training step. */
+export async function benchNetwork(): Promise<Figure[]> {
+  const recording = await openRecording(SAMPLE);
+  const frames = await Promise.all(recording.frames.slice(0, 8).map((entry) => recording.read(entry, SIZE)));
+  const workers = availableParallelism();
+  const figures: Figure[] = [];
+  for (const classes of [13, 40]) {
+    const names = Array.from({ length: classes }, (_, c) => `class ${c}`);
+    const checkpoint = join(await mkdtemp(join(tmpdir(), 'viewal-bench-')), 'model');
+    await saveNetwork(checkpoint, initialNetwork({ width: 0.35, head: 'slim', classes }, names, 1), 0);
+    const segmenter = await createSegmenter({ checkpoint, draws: 20, seed: 1, workers });
+    const times: number[] = [];
+    for (let round = 0; round < 4; round++) {
+      const start = performance.now();
+      await Promise.all(frames.map((frame) => segmenter.predict(frame)));
+      if (round > 0) times.push((performance.now() - start) / frames.length);
+    }
+    await segmenter.close();
+    figures.push({
+      name: `MC dropout D = 20, width 0.35 slim, ${classes} classes, ${workers} workers`,
+      value: times.sort((a, b) => a - b)[1],
+      unit: 'ms/frame',
+      ...(classes === 13 ? { target: '≤ 500' } : {}),
+    });
+  }
+
+  await startBackend('auto');
+  const options = { ...TRAINING_DEFAULTS, steps: 8 };
+  const start = initialState(
+    initialNetwork({ width: 0.35, head: 'slim', classes: 13 }, recording.classes, 1),
+    options,
+    8,
+  );
+  const images = frames.map(({ width, height, colour, labels }) => ({
+    width,
+    height,
+    colour,
+    labels: labels!,
+  }));
+  const trainer = new Trainer(start, { count: 8, load: (i) => images[i] });
+  const times: number[] = [];
+  let last = performance.now();
+  for await (const _ of trainer.run()) {
+    times.push(performance.now() - last);
+    last = performance.now();
+  }
+  trainer.dispose();
+  figures.push({
+    name: 'training step, batch 4, 160×120, width 0.35 slim',
+    value: times.slice(1).sort((a, b) => a - b)[3],
+    unit: 'ms',
+  });
+  return figures;
+}
