@@ -35,6 +35,7 @@ figures.push({ name: 'peak memory of this bench', value: process.resourceUsage()
 const table = new Table({
   head: ['figure', 'measured', '', 'target'],
   style: { head: [], border: [] },
+  chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
   colAligns: ['left', 'right', 'left', 'right'],
 });
 for (const { name, value, unit, target } of figures)

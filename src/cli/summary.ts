@@ -21,6 +21,7 @@ export function pickTable(selections: readonly SelectionRow[]): string {
       'same surface in',
     ],
     style: { head: [], border: [] },
+    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
     colAligns: ['right', 'left', 'left', 'right', 'right', 'right', 'right', 'right'],
   });
   for (const pick of selections.slice(0, SHOWN))

@@ -2,22 +2,13 @@ import { frameName } from '../frame.js';
 import { digest } from '../hash.js';
 import type { FrameEntry } from '../sources/recording.js';
 import { PROBABILITIES, SUPERPIXELS } from '../tables/schemas.js';
-import { type OwnFile, ownFileOf } from './origins.js';
+import { type FrameKeys, ownFileOf } from './origins.js';
 import type { Run } from './run.js';
 
 /**
  * Versions of what computes each table: raised when its results change, so that older files are made again.
  */
 const VERSION = { superpixels: 1, incidences: 2, points: 1, scores: 2, picks: 1 };
-
-/** What a frame's tables are computed from. */
-export interface FrameKeys {
-  readonly superpixels: string;
-  readonly probabilities: string;
-  readonly incidences: string;
-  /** The user's own files that are used instead of computing. */
-  readonly own: { readonly superpixels?: OwnFile | undefined; readonly probabilities?: OwnFile | undefined };
-}
 
 /** What a scene's tables are computed from. */
 export interface SceneKeys {

@@ -4,9 +4,9 @@ import { digest } from '../hash.js';
 import { ConfusionMatrix } from '../model/evaluate.js';
 import { mostProbable } from '../model/probability-map.js';
 import type { FrameEntry } from '../sources/recording.js';
-import { probabilityTable } from '../tables/frame-tables.js';
 import { readParquet, writeParquet } from '../tables/parquet.js';
 import { METRICS, type MetricRow } from '../tables/schemas.js';
+import { type FrameKeys, storedProbabilities } from './origins.js';
 import type { Run } from './run.js';
 import type { Scene } from './scene.js';
 
@@ -37,8 +37,8 @@ export async function measureStage(run: Run, scenes: readonly Scene[]): Promise<
   for (const [split, frames] of Object.entries(splits)) {
     const confusion = new ConfusionMatrix(recording.classes.length);
     let measured = 0;
-    for (const { entry } of frames) {
-      if (await addFrame(run, entry, confusion)) measured++;
+    for (const { entry, scene } of frames) {
+      if (await addFrame(run, entry, scene.keys.frames.get(entry.id)!, confusion)) measured++;
       progress.advance();
     }
     if (measured > 0) rows.push(...metricRows(split, measured, confusion, recording.classes));
@@ -49,10 +49,15 @@ export async function measureStage(run: Run, scenes: readonly Scene[]): Promise<
 }
 
 /** Adds a frame's pixels; false where the frame is bad or its map is of other classes. */
-async function addFrame(run: Run, entry: FrameEntry, confusion: ConfusionMatrix): Promise<boolean> {
-  const map = await probabilityTable(run.folder).read(entry);
-  if (map?.classes !== confusion.classes) return false;
+async function addFrame(
+  run: Run,
+  entry: FrameEntry,
+  keys: FrameKeys,
+  confusion: ConfusionMatrix,
+): Promise<boolean> {
   try {
+    const map = await storedProbabilities(run, entry, keys);
+    if (map?.classes !== confusion.classes) return false;
     const { labels } = await run.recording.read(entry, run.size);
     if (labels === undefined) return false;
     confusion.add(labels, mostProbable(map));

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { BadFrameError } from '../errors.js';
-import type { Frame } from '../frame.js';
+import type { Size } from '../frame.js';
 import { digest } from '../hash.js';
 import type { ProbabilityMap } from '../model/probability-map.js';
 import { PROBABILITY_FILE_ENDINGS, readProbabilities } from '../sources/probability-files.js';
@@ -10,6 +10,7 @@ import { ID_FILE_ENDINGS, readIds } from '../sources/superpixel-files.js';
 import { relabel } from '../superpixels/connected.js';
 import type { Superpixels } from '../superpixels/superpixels.js';
 import { readArrow, readArrowMetadata } from '../tables/arrow.js';
+import { type FrameId, probabilityTable, superpixelTable } from '../tables/frame-tables.js';
 import { type PROBABILITIES, SUPERPIXELS } from '../tables/schemas.js';
 import type { Run } from './run.js';
 
@@ -20,6 +21,14 @@ export interface OwnFile {
   readonly key: string;
   /** It lies in the table's own place in the run folder: used as it is, never overwritten. */
   readonly dropped: boolean;
+}
+
+/** Keys of a frame's tables, and the user's own files that are used instead of computing. */
+export interface FrameKeys {
+  readonly superpixels: string;
+  readonly probabilities: string;
+  readonly incidences: string;
+  readonly own: { readonly superpixels?: OwnFile | undefined; readonly probabilities?: OwnFile | undefined };
 }
 
 type Table = typeof SUPERPIXELS | typeof PROBABILITIES;
@@ -54,16 +63,31 @@ function describe(path: string, dropped: boolean): OwnFile {
 }
 
 /** Reads own superpixel ids and numbers them 0 to count − 1. @throws BadFrameError */
-export async function readOwnSuperpixels(file: OwnFile, frame: Frame): Promise<Superpixels> {
-  if (!file.dropped) return relabel(await readIds(file.path, frame), frame);
+export async function readOwnSuperpixels(file: OwnFile, size: Size): Promise<Superpixels> {
+  if (!file.dropped) return relabel(await readIds(file.path, size), size);
   const found = await readArrow(file.path, SUPERPIXELS);
   const ids = found?.columns.superpixel;
-  if (ids?.length !== frame.width * frame.height)
-    throw new BadFrameError(file.path, `has ${ids?.length} rows, expected ${frame.width}·${frame.height}`);
-  return relabel(ids, frame);
+  if (ids?.length !== size.width * size.height)
+    throw new BadFrameError(file.path, `has ${ids?.length} rows, expected ${size.width}·${size.height}`);
+  return relabel(ids, size);
 }
 
-/** Reads an own probability map. @throws BadFrameError */
-export function readOwnProbabilities(file: OwnFile, frame: Frame): Promise<ProbabilityMap> {
-  return readProbabilities(file.path, frame);
+/** The superpixels that a frame's scores speak of; undefined where none are stored. @throws BadFrameError */
+export function storedSuperpixels(
+  run: Run,
+  frame: FrameId,
+  keys: FrameKeys,
+): Promise<Superpixels | undefined> {
+  const own = keys.own.superpixels;
+  return own?.dropped ? readOwnSuperpixels(own, run.size) : superpixelTable(run.folder).read(frame);
+}
+
+/** The probabilities that a frame's scores were computed from; undefined where none are stored. @throws BadFrameError */
+export function storedProbabilities(
+  run: Run,
+  frame: FrameId,
+  keys: FrameKeys,
+): Promise<ProbabilityMap | undefined> {
+  const own = keys.own.probabilities;
+  return own?.dropped ? readProbabilities(own.path, run.size) : probabilityTable(run.folder).read(frame);
 }

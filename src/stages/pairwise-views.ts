@@ -1,6 +1,6 @@
 import type { View } from '../geometry/pairwise.js';
-import { probabilityTable } from '../tables/frame-tables.js';
 import type { FrameRow } from '../tables/schemas.js';
+import { storedProbabilities } from './origins.js';
 import type { Run } from './run.js';
 import type { ObservedScene } from './scene.js';
 
@@ -14,12 +14,7 @@ export interface PairwiseViews {
 }
 
 /** The scene's depths, poses and probability maps, for exact reprojection. */
-export async function pairwiseViews(
-  run: Run,
-  scene: ObservedScene,
-  frames: readonly FrameRow[],
-): Promise<PairwiseViews> {
-  const probabilities = probabilityTable(run.folder);
+export function pairwiseViews(run: Run, scene: ObservedScene, frames: readonly FrameRow[]): PairwiseViews {
   const entries = new Map(scene.entries.map((entry) => [entry.id, entry]));
   const kept = new Map<string, View>();
   let bytes = 0;
@@ -28,14 +23,14 @@ export async function pairwiseViews(
     const found = kept.get(row.frame);
     if (found !== undefined) return found;
     const frame = await run.recording.read(entries.get(row.frame)!, run.size);
-    const map = await probabilities.read({ scene: row.scene, id: row.frame });
+    const map = await storedProbabilities(
+      run,
+      { scene: row.scene, id: row.frame },
+      scene.keys.frames.get(row.frame)!,
+    );
     if (map === undefined) throw new Error(`the probabilities of ${row.scene}/${row.frame} have gone`);
     const { width, height, depth, intrinsics, cameraToWorld } = frame;
-    // A map dropped in by the user may not say its size.
-    const view = {
-      frame: { width, height, depth, intrinsics, cameraToWorld },
-      probabilities: { ...map, width, height },
-    };
+    const view = { frame: { width, height, depth, intrinsics, cameraToWorld }, probabilities: map };
     bytes += depth.byteLength + map.data.byteLength;
     if (bytes <= MAX_BYTES) kept.set(row.frame, view);
     return view;

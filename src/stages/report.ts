@@ -1,15 +1,14 @@
 import { basename } from 'node:path';
 import { BadFrameError } from '../errors.js';
 import { writeFileAtomically } from '../files.js';
-import { type Frame, frameName } from '../frame.js';
+import { frameName } from '../frame.js';
 import { loadNetwork } from '../model/checkpoint.js';
-import type { ProbabilityMap } from '../model/probability-map.js';
 import { type OptionValue, replayCommand } from '../report/command-line.js';
 import type { Candidates, PickCard, ReportOption, SceneSummary, SkippedFrame } from '../report/content.js';
 import { type DetailSources, drawFrame, type FramePicture } from '../report/frame-picture.js';
 import { type Range, robustRange } from '../report/heat-map.js';
 import { MOST_CARDS, MOST_FRAMES, renderReport } from '../report/page.js';
-import { probabilityTable, superpixelTable } from '../tables/frame-tables.js';
+import type { FrameEntry } from '../sources/recording.js';
 import { readParquet } from '../tables/parquet.js';
 import { readPoints } from '../tables/points-table.js';
 import {
@@ -23,7 +22,7 @@ import {
 } from '../tables/schemas.js';
 import { VERSION } from '../version.js';
 import { parseOptions, runOptions } from './options.js';
-import { readOwnSuperpixels } from './origins.js';
+import { type FrameKeys, storedProbabilities, storedSuperpixels } from './origins.js';
 import type { Run } from './run.js';
 import type { Scene } from './scene.js';
 import { selectionsKey } from './select.js';
@@ -208,9 +207,10 @@ async function drawFrames(
       const outlined = picks.filter((pick) => nameOf(pick) === name);
       try {
         const frame = await run.recording.read(entry, run.size);
-        const ids = await superpixelIds(run, scene, frame);
+        const keys = scene.keys.frames.get(entry.id)!;
+        const ids = (await storedSuperpixels(run, entry, keys))?.ids;
         const details = interesting.has(name)
-          ? await detailSources(run, frame, scores.get(entry.id) ?? [], ranges)
+          ? await detailSources(run, entry, keys, scores.get(entry.id) ?? [], ranges)
           : undefined;
         if (ids !== undefined) pictures.set(name, await drawFrame(frame, ids, outlined, details));
       } catch (error) {
@@ -225,18 +225,10 @@ async function drawFrames(
   return { pictures, cards: first.map((pick) => ({ pick, views: views.get(pick) })) };
 }
 
-/** The ids that the scores speak of: the user's own are numbered afresh, as they were for scoring. */
-async function superpixelIds(run: Run, scene: Scene, frame: Frame): Promise<Uint16Array | undefined> {
-  const own = scene.keys.frames.get(frame.id)?.own.superpixels;
-  const superpixels = own?.dropped
-    ? await readOwnSuperpixels(own, frame)
-    : await superpixelTable(run.folder).read(frame);
-  return superpixels?.ids;
-}
-
 async function detailSources(
   run: Run,
-  frame: Frame,
+  frame: FrameEntry,
+  keys: FrameKeys,
   rows: readonly ScoreRow[],
   ranges: Ranges,
 ): Promise<DetailSources> {
@@ -251,14 +243,8 @@ async function detailSources(
     for (const row of rows) scores[row.superpixel] = row[column] ?? Number.NaN;
     return [{ title, scores, range }];
   });
-  const probabilities = await probabilityMap(run, frame);
+  const probabilities = await storedProbabilities(run, frame, keys);
   return { heat, probabilities, classNames: await classNames(run, probabilities?.classes) };
-}
-
-/** The stored map, where it is of the frame's size: one dropped in by the user may be anything. */
-async function probabilityMap(run: Run, frame: Frame): Promise<ProbabilityMap | undefined> {
-  const map = await probabilityTable(run.folder).read(frame);
-  return map?.data.length === frame.width * frame.height * (map?.classes ?? 0) ? map : undefined;
 }
 
 /** The recording's class names, or the network's where the recording has no labels; none for other people's classes. */

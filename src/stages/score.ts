@@ -1,9 +1,10 @@
 import { frameName } from '../frame.js';
 import { averageBySuperpixel, scorePairwise } from '../geometry/pairwise.js';
 import type { PointStore, SuperpixelScores } from '../store/point-store.js';
-import { incidenceTable, superpixelTable } from '../tables/frame-tables.js';
+import { incidenceTable } from '../tables/frame-tables.js';
 import { readParquet, writeParquet } from '../tables/parquet.js';
 import { type FrameRow, SCORES, type ScoreRow } from '../tables/schemas.js';
+import { storedSuperpixels } from './origins.js';
 import { pairwiseViews } from './pairwise-views.js';
 import type { Run } from './run.js';
 import type { ObservedScene, ScoredScene } from './scene.js';
@@ -42,12 +43,12 @@ function storeScorer(run: Run, scene: ObservedScene, store: PointStore): Scorer 
 }
 
 async function pairwiseScorer(run: Run, scene: ObservedScene, used: readonly FrameRow[]): Promise<Scorer> {
-  const views = await pairwiseViews(run, scene, used);
-  const superpixels = superpixelTable(run.folder);
+  const views = pairwiseViews(run, scene, used);
   return async (row) => {
-    const ids = await superpixels.read({ scene: row.scene, id: row.frame });
-    if (ids === undefined) throw new Error(`the superpixels of ${row.scene}/${row.frame} have gone`);
-    return averageBySuperpixel(await scorePairwise(await views.of(row), views.others(row)), ids);
+    const frame = { scene: row.scene, id: row.frame };
+    const superpixels = await storedSuperpixels(run, frame, scene.keys.frames.get(frame.id)!);
+    if (superpixels === undefined) throw new Error(`the superpixels of ${frameName(frame)} have gone`);
+    return averageBySuperpixel(await scorePairwise(await views.of(row), views.others(row)), superpixels);
   };
 }
 

@@ -7,9 +7,10 @@ import type { Segmenter } from '../model/segmenter.js';
 import { createSegmenter, segmenterKey } from '../model/segmenter-pool.js';
 import { segment } from '../operators/segment.js';
 import { stored } from '../operators/stored.js';
+import { readProbabilities } from '../sources/probability-files.js';
 import { probabilityTable } from '../tables/frame-tables.js';
 import { PROBABILITIES } from '../tables/schemas.js';
-import { ownFileOf, readOwnProbabilities } from './origins.js';
+import { ownFileOf } from './origins.js';
 import type { Run } from './run.js';
 import type { Scene } from './scene.js';
 
@@ -88,11 +89,11 @@ export function segmentation(
     (frame: Frame) => keysOf(frame).probabilities,
     mergeMap((frame) => {
       const own = keysOf(frame).own.probabilities;
-      return own ? readOwnProbabilities(own, frame) : of(frame).pipe(source.compute);
+      return own ? readProbabilities(own.path, frame) : of(frame).pipe(source.compute);
     }),
   );
   return mergeMap((frame) => {
     const own = keysOf(frame).own.probabilities;
-    return own?.dropped ? readOwnProbabilities(own, frame) : of(frame).pipe(made);
+    return own?.dropped ? readProbabilities(own.path, frame) : of(frame).pipe(made);
   });
 }

@@ -7,7 +7,7 @@ import type { RunFolder } from './run-folder.js';
 import { INCIDENCES, PROBABILITIES, SUPERPIXELS } from './schemas.js';
 
 /** Names a frame. */
-interface FrameId {
+export interface FrameId {
   readonly scene: string;
   readonly id: string;
 }
