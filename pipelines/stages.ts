@@ -1,4 +1,8 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { concatMap, ignoreElements, lastValueFrom, of } from 'rxjs';
+import { UserError } from '../src/errors.js';
+import { MODEL_FILE } from '../src/model/checkpoint.js';
 import { pull } from '../src/operators/pull.js';
 import { inferScene } from '../src/stages/infer.js';
 import { measureStage } from '../src/stages/measure.js';
@@ -72,7 +76,12 @@ async function storedMaps(run: Run): Promise<ProbabilitySource> {
   return storedMapsOnly((await networkMaps(run, modelFolder(run))).key);
 }
 
-/** The network that a run infers with: the one given as an option, or its own. */
+/** The network that a run infers with: the one given as an option, or its own. @throws UserError where it has none */
 function modelFolder(run: Run): string {
-  return run.options.model ?? run.folder.modelFolder;
+  const { model } = run.options;
+  if (model === null && !existsSync(join(run.folder.modelFolder, MODEL_FILE)))
+    throw new UserError(
+      `${run.folder.path} has no network yet: run viewal train first, or give --model <folder>.`,
+    );
+  return model ?? run.folder.modelFolder;
 }

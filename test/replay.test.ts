@@ -147,7 +147,7 @@ async function ownFiles(): Promise<{ probabilities: string; superpixels: string 
 /** A version 1 npy file, by its specification. */
 function npy(dtype: string, shape: readonly number[], data: Float32Array | Uint16Array): Uint8Array {
   const text = `{'descr': '${dtype}', 'fortran_order': False, 'shape': (${shape.join(', ')}), }`;
-  const header = text.padEnd(Math.ceil((text.length + 11) / 64) * 64 - 11) + '\n';
+  const header = `${text.padEnd(Math.ceil((text.length + 11) / 64) * 64 - 11)}\n`;
   return Buffer.concat([
     Buffer.from('\x93NUMPY\x01\x00', 'latin1'),
     Buffer.from(Uint16Array.of(header.length).buffer),

@@ -65,7 +65,9 @@ function describe(path: string, dropped: boolean): OwnFile {
 /** Reads own superpixel ids and numbers them 0 to count − 1. @throws BadFrameError */
 export async function readOwnSuperpixels(file: OwnFile, size: Size): Promise<Superpixels> {
   if (!file.dropped) return relabel(await readIds(file.path, size), size);
-  const found = await readArrow(file.path, SUPERPIXELS);
+  const found = await readArrow(file.path, SUPERPIXELS).catch((error: Error) => {
+    throw new BadFrameError(file.path, error.message);
+  });
   const ids = found?.columns.superpixel;
   if (ids?.length !== size.width * size.height)
     throw new BadFrameError(file.path, `has ${ids?.length} rows, expected ${size.width}·${size.height}`);

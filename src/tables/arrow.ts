@@ -89,7 +89,8 @@ export async function writeArrow<S extends ArrowSchema>(
 
 /**
  * Reads what a file says of itself, from its footer.
- * @returns undefined where there is no such file, or it is no Arrow file
+ * @returns undefined where there is no such file; no key and no entries where it is damaged or no Arrow file, since our
+ * own files appear whole or not at all
  */
 export async function readArrowMetadata(path: string): Promise<ArrowMetadata | undefined> {
   let file: Awaited<ReturnType<typeof open>>;
@@ -104,7 +105,7 @@ export async function readArrowMetadata(path: string): Promise<ArrowMetadata | u
     await reader.open();
     return metadataOf(reader.schema);
   } catch {
-    return undefined;
+    return { key: undefined, entries: new Map() };
   } finally {
     await file.close();
   }
@@ -112,7 +113,7 @@ export async function readArrowMetadata(path: string): Promise<ArrowMetadata | u
 
 /**
  * Reads an Arrow IPC file whole; the columns are views on its bytes.
- * @returns undefined where there is no such file, or where it carries another key than the one asked for
+ * @returns undefined where there is no such file, or where it does not carry the key asked for
  * @throws UserError where the file is damaged or its columns are not those of the schema
  */
 export async function readArrow<S extends ArrowSchema>(

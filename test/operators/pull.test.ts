@@ -37,7 +37,7 @@ describe('pull', () => {
   test('never runs further ahead than stated', async () => {
     const read: number[] = [];
     const gates: Subject<void>[] = [];
-    const done: void[] = [];
+    const done: unknown[] = [];
     const subscription = pull(count(100, read), 3, () => {
       const gate = new Subject<void>();
       gates.push(gate);

@@ -185,7 +185,9 @@ function scorePixelByPixel(frames: readonly SeenFrame[], target: number) {
     const d = frame.depth[i];
     const x = ((i % frame.width) - frame.intrinsics.cx) / frame.intrinsics.fx;
     const y = (Math.floor(i / frame.width) - frame.intrinsics.cy) / frame.intrinsics.fy;
-    return [0, 4, 8].map((r) => Math.floor((m[r] * d * x + m[r + 1] * d * y + m[r + 2] * d + m[r + 3]) / VOXEL));
+    return [0, 4, 8].map((r) =>
+      Math.floor((m[r] * d * x + m[r + 1] * d * y + m[r + 2] * d + m[r + 3]) / VOXEL),
+    );
   };
   const seen = new Map<string, { frame: number; p: number[] }[]>();
   frames.forEach((each, frame) => {
@@ -200,7 +202,12 @@ function scorePixelByPixel(frames: readonly SeenFrame[], target: number) {
   const log = (p: number) => Math.log(Math.max(p, MIN_P));
   const { frame, superpixels, probabilities } = frames[target];
   const camera = [3, 7, 11].map((at) => frame.cameraToWorld[at]);
-  const sums = Array.from({ length: superpixels.count }, () => ({ n: 0, entropy: 0, divergence: 0, views: 0 }));
+  const sums = Array.from({ length: superpixels.count }, () => ({
+    n: 0,
+    entropy: 0,
+    divergence: 0,
+    views: 0,
+  }));
   frame.depth.forEach((d, i) => {
     if (d === 0) return;
     const { classes, data } = probabilities;
@@ -212,7 +219,9 @@ function scorePixelByPixel(frames: readonly SeenFrame[], target: number) {
       return cosine > 0.5 ? 1 : cosine < -0.5 ? -1 : 0;
     });
     const here = seen.get(voxel.join())!;
-    const near = [-1, 1].flatMap((sign) => seen.get(voxel.map((x, axis) => x + sign * offset[axis]).join()) ?? []);
+    const near = [-1, 1].flatMap(
+      (sign) => seen.get(voxel.map((x, axis) => x + sign * offset[axis]).join()) ?? [],
+    );
     const all = [...here, ...near.filter((one) => one.frame !== target)];
     const q = own.map((_, c) => all.reduce((sum, { p }) => sum + p[c], 0) / all.length);
     const others = all.filter((one) => one.frame !== target);

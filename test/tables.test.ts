@@ -1,0 +1,204 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { UserError } from '../src/errors.js';
+import { binIncidences } from '../src/store/bin.js';
+import { CpuPointStore } from '../src/store/cpu-point-store.js';
+import { readArrow, readArrowMetadata, writeArrow } from '../src/tables/arrow.js';
+import { incidenceTable, probabilityTable, superpixelTable } from '../src/tables/frame-tables.js';
+import { readParquet, writeParquet } from '../src/tables/parquet.js';
+import { readPoints, writePoints } from '../src/tables/points-table.js';
+import { RunFolder } from '../src/tables/run-folder.js';
+import {
+  FRAMES,
+  type FrameRow,
+  PROBABILITIES,
+  SCORES,
+  type ScoreRow,
+  SUPERPIXELS,
+} from '../src/tables/schemas.js';
+import { randomFrame } from './random-frames.js';
+import { temporaryFolder } from './sample.js';
+
+const newRun = async () => RunFolder.open(join(await temporaryFolder(), 'run'));
+
+describe('Parquet tables', () => {
+  test('read back as written, nulls and names of any kind included', async () => {
+    const path = join(await temporaryFolder(), 'scores.parquet');
+    const float = fc.float({ noNaN: true, noDefaultInfinity: true });
+    const row: fc.Arbitrary<ScoreRow> = fc.record({
+      scene: fc.string({ unit: 'grapheme' }),
+      frame: fc.string(),
+      superpixel: fc.nat(65_535),
+      pixels: fc.nat(),
+      scored_pixels: fc.nat(),
+      view_entropy: fc.option(float),
+      view_divergence: fc.option(float),
+      views: fc.option(float),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(row, { maxLength: 20 }), async (rows) => {
+        await writeParquet(path, SCORES, 'k', rows);
+        expect(await readParquet(path, SCORES, 'k')).toEqual(rows);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  test('keep lists, and times and cameras that are not known', async () => {
+    const path = join(await temporaryFolder(), 'frames.parquet');
+    const known: FrameRow = {
+      scene: 's',
+      frame: 'a',
+      timestamp: 1.5,
+      used: true,
+      reason: null,
+      trained: false,
+      width: 320,
+      height: 240,
+      fx: 300.25,
+      fy: 300.5,
+      cx: 159.5,
+      cy: 119.5,
+      camera_to_world: Array.from({ length: 16 }, (_, i) => i / 7),
+      depth_pixels: 5,
+    };
+    const bad: FrameRow = {
+      ...known,
+      frame: 'b',
+      used: false,
+      reason: 'b.png: truncated',
+      timestamp: null,
+      fx: null,
+      fy: null,
+      cx: null,
+      cy: null,
+    };
+    await writeParquet(path, FRAMES, 'k', [known, bad]);
+    expect(await readParquet(path, FRAMES)).toEqual([known, bad]);
+  });
+
+  test('are absent, stale or damaged, and say which', async () => {
+    const path = join(await temporaryFolder(), 'scores.parquet');
+    expect(await readParquet(path, SCORES, 'k')).toBeUndefined();
+    await writeParquet(path, SCORES, 'k', []);
+    expect(await readParquet(path, SCORES, 'other')).toBeUndefined();
+    expect(await readParquet(path, SCORES)).toEqual([]);
+    await writeFile(path, (await readFile(path)).subarray(0, -9));
+    const failure = await readParquet(path, SCORES, 'k').catch((error) => error);
+    expect(failure).toBeInstanceOf(UserError);
+    expect(failure.message).toMatch(
+      /Could not read .*scores\.parquet.* Remove the file to have it made again\.$/s,
+    );
+  });
+});
+
+describe('Arrow tables', () => {
+  test('of a frame read back as written', async () => {
+    const run = await newRun();
+    const { frame, superpixels, probabilities } = randomFrame(1);
+    const incidences = binIncidences(frame, superpixels, probabilities, 0.05);
+    const info = {
+      timestamp: 3,
+      width: frame.width,
+      height: frame.height,
+      intrinsics: frame.intrinsics,
+      cameraToWorld: [...frame.cameraToWorld],
+      depthPixels: 7,
+    };
+    const binned = { scene: frame.scene, id: frame.id, info, incidences };
+    await superpixelTable(run).write(frame, 'k', superpixels);
+    await probabilityTable(run).write(frame, 'k', probabilities);
+    await incidenceTable(run).write(frame, 'k', binned);
+    expect(await superpixelTable(run).read(frame, 'k')).toEqual(superpixels);
+    expect(await probabilityTable(run).read(frame, 'k')).toEqual(probabilities);
+    expect(await incidenceTable(run).read(frame, 'k')).toEqual(binned);
+    expect(await incidenceTable(run).read(frame, 'other')).toBeUndefined();
+  });
+
+  test('of a frame without a single pixel of depth', async () => {
+    const run = await newRun();
+    const { frame, superpixels, probabilities } = randomFrame(1, { holes: 1 });
+    const incidences = binIncidences(frame, superpixels, probabilities, 0.05);
+    expect(incidences.pixels.length).toBe(0);
+    const info = {
+      timestamp: 0,
+      width: 24,
+      height: 18,
+      intrinsics: frame.intrinsics,
+      cameraToWorld: [],
+      depthPixels: 0,
+    };
+    await incidenceTable(run).write(frame, 'k', { scene: 's', id: 'a', info, incidences });
+    expect((await incidenceTable(run).read({ scene: frame.scene, id: frame.id }, 'k'))?.incidences).toEqual(
+      incidences,
+    );
+  });
+
+  test('of points read back as written, into an equal store', async () => {
+    const run = await newRun();
+    const store = new CpuPointStore(5);
+    for (const seed of [1, 2, 3]) {
+      const { frame, superpixels, probabilities } = randomFrame(seed);
+      await store.integrate(binIncidences(frame, superpixels, probabilities, 0.05), `${seed}`);
+    }
+    const points = await store.snapshot();
+    await writePoints(run, 'a scene', 'k', points, 0.05);
+    expect(await readPoints(run, 'a scene', 'k')).toEqual(points);
+    const restored = new CpuPointStore(5);
+    await restored.merge((await readPoints(run, 'a scene'))!);
+    expect(await restored.snapshot()).toEqual(points);
+  });
+
+  test('say whose they are without being read whole', async () => {
+    const path = join(await temporaryFolder(), 'x.arrow');
+    expect(await readArrowMetadata(path)).toBeUndefined();
+    await writeArrow(path, SUPERPIXELS, 'k', 0, { superpixel: Uint16Array.of(1, 2, 3) }, { width: '3' });
+    expect(await readArrowMetadata(path)).toEqual({
+      key: 'k',
+      entries: new Map([
+        ['classes', '0'],
+        ['width', '3'],
+      ]),
+    });
+  });
+
+  test('refuse other columns and cut files', async () => {
+    const path = join(await temporaryFolder(), 'x.arrow');
+    await writeArrow(path, SUPERPIXELS, 'k', 0, { superpixel: Uint16Array.of(1, 2, 3) });
+    await expect(readArrow(path, PROBABILITIES, 'k')).rejects.toThrow(/expected a column probability/);
+    const bytes = await readFile(path);
+    for (const length of [0, 5, 20, bytes.length >> 1, bytes.length - 1]) {
+      await writeFile(path, bytes.subarray(0, length));
+      await expect(readArrow(path, SUPERPIXELS)).rejects.toThrow(UserError);
+      expect((await readArrowMetadata(path))?.key).toBeUndefined();
+    }
+  });
+});
+
+describe('the run folder', () => {
+  test('keeps every name inside itself', async () => {
+    const run = await newRun();
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', minLength: 1 }), fc.string({ minLength: 1 }), (scene, id) => {
+        const path = run.frameFile('scores', { scene, id });
+        const parts = path.slice(run.path.length + 1).split('/');
+        expect(parts.length).toBe(3);
+        expect(parts).not.toContain('..');
+      }),
+    );
+    for (const scene of ['..', '.', '../../etc', 'a/b', 'ü %'])
+      expect(run.sceneFile('scores', scene, 'parquet').startsWith(join(run.path, 'scores', 'scene='))).toBe(
+        true,
+      );
+  });
+
+  test('drops what a killed process left half written', async () => {
+    const run = await newRun();
+    await run.writeManifest({});
+    await writeFile(join(run.path, `x.arrow.123.partial`), '');
+    await RunFolder.open(run.path);
+    expect(await readdir(run.path)).toEqual(['run.json']);
+  });
+});
