@@ -41,7 +41,7 @@ describe('the command line', () => {
       [['replay', odd, '--out', out], /not in any known layout: expected/],
       [['replay', 'data/sample', '--out', out, '--budget', 'much'], /budget such as/],
       [['replay', 'data/sample', '--out', out, '--voxel', 'two'], /number/],
-      [['replay', 'data/sample', '--out', join(out, 'other'), '--model', empty], /model\.safetensors/],
+      [['replay', 'data/sample', '--out', `${out}-2`, '--model', empty], /model\.safetensors/],
       [['select', out, '--recording', 'data/sample'], /has no network yet: run viewal train first/],
       [['select', join(empty, 'none')], /There is no run folder/],
       [['frobnicate'], /unknown command/],

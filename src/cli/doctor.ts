@@ -1,24 +1,21 @@
 import { totalmem } from 'node:os';
 import type { Command } from 'commander';
-import { UserError } from '../errors.js';
-import { BACKEND_CHOICES, type BackendChoice, describeBackends } from '../model/backend.js';
+import type { BackendChoice } from '../model/backend.js';
+import { parseOptions } from '../stages/options.js';
 import { VERSION } from '../version.js';
+import { addRunOptions, givenRunOptions } from './options.js';
 
 /** `viewal doctor`: what this machine offers, what was chosen, and why. */
 export function doctor(command: Command): void {
-  command
-    .description('what this machine offers, what is chosen and why')
-    .option('--backend <name>', `compute backend: ${BACKEND_CHOICES.join(', ')}`, 'auto')
+  addRunOptions(command.description('what this machine offers, what is chosen and why'), ['backend'])
     .addHelpText('after', '\nExample:\n  $ viewal doctor\n')
-    .action(async ({ backend }: { backend: string }) => {
-      const choice = BACKEND_CHOICES.find((name) => name === backend);
-      if (choice === undefined)
-        throw new UserError(`Expected a backend of ${BACKEND_CHOICES.join(', ')}, got "${backend}".`);
-      console.log(await describeMachine(choice));
+    .action(async (values: Record<string, unknown>) => {
+      console.log(await describeMachine(parseOptions(givenRunOptions(values)).backend));
     });
 }
 
 async function describeMachine(choice: BackendChoice): Promise<string> {
+  const { describeBackends } = await import('../model/backend.js');
   const found = await describeBackends(choice);
   return [
     `viewal ${VERSION} on Node ${found.node}`,

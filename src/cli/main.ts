@@ -1,15 +1,10 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
-import { replay } from '../../pipelines/replay.js';
-import { infer, report, score, select } from '../../pipelines/stages.js';
 import { UserError } from '../errors.js';
-import { openRun } from '../stages/run.js';
-import { trainStage } from '../stages/train.js';
 import { VERSION } from '../version.js';
 import { doctor } from './doctor.js';
 import { consoleMonitor } from './monitor.js';
 import { addRunOptions, givenRunOptions } from './options.js';
-import { pickTable, runSummary } from './summary.js';
 import { synth } from './synth.js';
 
 const program = new Command('viewal')
@@ -19,6 +14,15 @@ const program = new Command('viewal')
   .configureHelp({ sortSubcommands: false });
 
 const monitor = consoleMonitor();
+
+// Networks, readers and tables take a second to load: only commands that use them do, not --help.
+const load = async () => ({
+  ...(await import('../../pipelines/replay.js')),
+  ...(await import('../../pipelines/stages.js')),
+  ...(await import('../stages/run.js')),
+  ...(await import('../stages/train.js')),
+  ...(await import('./summary.js')),
+});
 
 addRunOptions(
   program
@@ -42,6 +46,7 @@ addRunOptions(
 )
   .addHelpText('after', example('viewal replay my-recording --out runs/first --budget 100superpixels'))
   .action(async (recording: string, values: { out: string }) => {
+    const { openRun, replay, pickTable, runSummary } = await load();
     const run = await openRun(values.out, givenRunOptions(values), { recording, monitor });
     const selections = await replay(run);
     console.log(pickTable(selections));
@@ -60,8 +65,8 @@ const stage = (name: string, description: string, options: Parameters<typeof add
 
 type StageValues = { recording?: string };
 
-const open = (out: string, values: StageValues) =>
-  openRun(out, givenRunOptions(values as Record<string, unknown>), {
+const open = async (out: string, values: StageValues) =>
+  (await load()).openRun(out, givenRunOptions(values as Record<string, unknown>), {
     resume: true,
     monitor,
     ...(values.recording === undefined ? {} : { recording: values.recording }),
@@ -71,14 +76,14 @@ stage('train', 'stage 1: train the network on the labelled frames', [
   ...(['labelled', 'steps', 'width', 'head', 'format', 'size', 'seed', 'backend'] as const),
 ]).action(async (out: string, values: StageValues) => {
   const run = await open(out, values);
-  console.log(`The network is in ${await trainStage(run)}.`);
+  console.log(`The network is in ${await (await load()).trainStage(run)}.`);
 });
 
 stage('infer', 'stage 2: class probabilities of every frame, by MC dropout', [
   ...(['model', 'draws', 'seed', 'backend', 'workers'] as const),
 ]).action(async (out: string, values: StageValues) => {
   const run = await open(out, values);
-  await infer(run);
+  await (await load()).infer(run);
   console.log(`Probability maps are in ${run.folder.path}/probabilities.`);
 });
 
@@ -86,13 +91,14 @@ stage('score', 'stage 3: superpixels, point store, view entropy and view diverge
   ...(['superpixelCount', 'superpixels', 'probabilities', 'voxel', 'views'] as const),
 ]).action(async (out: string, values: StageValues) => {
   const run = await open(out, values);
-  await score(run);
+  await (await load()).score(run);
   console.log(`Scores are in ${run.folder.path}/scores.`);
 });
 
 stage('select', 'stage 4: the superpixels to label', ['budget', 'labelled']).action(
   async (out: string, values: StageValues) => {
     const run = await open(out, values);
+    const { select, pickTable } = await load();
     const selections = await select(run);
     console.log(pickTable(selections));
     console.log(`Selections are in ${run.folder.path}/selections.`);
@@ -101,7 +107,7 @@ stage('select', 'stage 4: the superpixels to label', ['budget', 'labelled']).act
 
 stage('report', 'stage 5: report.html', []).action(async (out: string, values: StageValues) => {
   const run = await open(out, values);
-  console.log(`The report is ${await report(run)}.`);
+  console.log(`The report is ${await (await load()).report(run)}.`);
 });
 
 synth(program.command('synth'), monitor);

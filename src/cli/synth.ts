@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { UserError } from '../errors.js';
 import type { Monitor } from '../stages/monitor.js';
-import { generateRecording } from '../synth/generate.js';
 
 interface SynthValues {
   out: string;
@@ -27,6 +26,7 @@ export function synth(command: Command, monitor: Monitor): void {
       '\nExample:\n  $ viewal synth --out rooms --scenes 40 --frames 40 --seed 7 --noise\n',
     )
     .action(async (values: SynthValues) => {
+      const { generateRecording } = await import('../synth/generate.js');
       const size = /^(\d+)x(\d+)$/.exec(values.size);
       if (size === null) throw new UserError(`Expected a size such as 320x240, got "${values.size}".`);
       const progress = monitor.begin('synth', values.scenes * values.frames, 'frames');

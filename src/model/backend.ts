@@ -8,8 +8,6 @@ export type BackendName = 'wasm' | 'cpu';
 /** What `--backend` takes; `auto` picks the fastest that this machine runs. */
 export type BackendChoice = 'auto' | BackendName;
 
-export const BACKEND_CHOICES: readonly BackendChoice[] = ['auto', 'wasm', 'cpu'];
-
 /** The backend that a choice comes to: the fastest present, WebAssembly, unless one is named. */
 export function chooseBackend(choice: BackendChoice = 'auto'): BackendName {
   return choice === 'auto' ? 'wasm' : choice;

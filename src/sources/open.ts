@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { UserError } from '../errors.js';
+import { FORMATS, type Format } from './formats.js';
 import { listFolder } from './input-files.js';
 import { ownLayout } from './own-layout.js';
 import type { Recording } from './recording.js';
@@ -8,10 +9,6 @@ import { viewalLayout } from './viewal-layout.js';
 
 /** Most telling marker first. */
 const LAYOUTS = [ownLayout, viewalLayout, sevenScenes] as const;
-
-/** Values of `--format`. */
-export const FORMATS = ['auto', 'own', 'viewal', '7scenes'] as const;
-export type Format = (typeof FORMATS)[number];
 
 /**
  * Opens a recorded data set: lists its frames without decoding them.

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { UserError } from '../errors.js';
 import { parseBudget } from '../selection/budget.js';
-import { FORMATS } from '../sources/open.js';
+import { FORMATS } from '../sources/formats.js';
 
 /** Options of a run, as `run.json` keeps them. Every default is here. */
 export const runOptions = z.strictObject({

@@ -2,7 +2,8 @@ import { chmod, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../src/errors.js';
-import { type Format, openRecording } from '../../src/sources/open.js';
+import type { Format } from '../../src/sources/formats.js';
+import { openRecording } from '../../src/sources/open.js';
 import { poseAt, writeRecording } from './builders.js';
 
 async function messageOf(opening: Promise<unknown>): Promise<string> {
