@@ -7,6 +7,9 @@ import { VoxelTable } from './voxel-table.js';
 const CHUNK_BITS = 12;
 const CHUNK_MASK = (1 << CHUNK_BITS) - 1;
 
+/** Weight of the voxels before and behind on the viewing ray; a half, so sums stay exact in doubles. */
+const BESIDE = 0.5;
+
 /** A point store in this process's memory: 4 (2 C + 2) bytes a voxel and its key, some 150 for 13 classes. */
 export class CpuPointStore implements PointStore {
   /** Dense ids of the scene's voxels; the overlap index shares them. */
@@ -92,9 +95,9 @@ export class CpuPointStore implements PointStore {
   }
 
   /**
-   * What the frame's pixels in a voxel are compared with are the voxel's own sums, and those of the *other* frames in
-   * the two voxels before and behind it along the viewing ray: depth noise of a few centimetres must not hide a
-   * surface from its other views (docs/decisions.md has the figures). With n, S, L the totals,
+   * What the frame's pixels in a voxel are compared with are the voxel's own sums and, at half weight, those of the
+   * *other* frames in the two voxels before and behind it along the viewing ray: depth noise of a few centimetres must
+   * not hide a surface from its other views (docs/decisions.md has the figures). With n, S, L the weighted totals,
    *
    *     VE   = −Σ Q log Q,  Q = S / n                                                        (Eq. 3, 4)
    *     VD_i = (1/n) Σ_{j of other frames} Σ_c P_i (log P_i − log P_j)                       (Eq. 5)
@@ -145,16 +148,19 @@ export class CpuPointStore implements PointStore {
       near[2] = this.voxels.find(x + i, y + j, z + k);
 
       for (let c = 0; c < C; c++) q[c] = ownP[v * C + c];
-      for (const id of near) {
+      for (let step = 0; step < near.length; step++) {
+        const id = near[step];
         if (id < 0) continue;
+        const weight = step === 0 ? 1 : BESIDE;
         const chunk = this.#chunks[id >>> CHUNK_BITS];
         const at = (id & CHUNK_MASK) * this.#stride;
         const own = local[id] - 1;
-        others[v] += own < 0 ? chunk[at] : chunk[at] - ownPixels[own];
+        others[v] += weight * (own < 0 ? chunk[at] : chunk[at] - ownPixels[own]);
         for (let c = 0; c < C; c++) {
-          q[c] += own < 0 ? chunk[at + 2 + c] : chunk[at + 2 + c] - ownP[own * C + c];
-          othersNegLog[v * C + c] +=
-            own < 0 ? chunk[at + 2 + C + c] : chunk[at + 2 + C + c] - ownNegLog[own * C + c];
+          const p = own < 0 ? chunk[at + 2 + c] : chunk[at + 2 + c] - ownP[own * C + c];
+          const negLog = own < 0 ? chunk[at + 2 + C + c] : chunk[at + 2 + C + c] - ownNegLog[own * C + c];
+          q[c] += weight * p;
+          othersNegLog[v * C + c] += weight * negLog;
         }
       }
       total[v] = others[v] + ownPixels[v];

@@ -123,8 +123,10 @@ describe('the viewing ray', () => {
     const store = await storeOf([rowsA, rowsB]);
     for (const rows of [rowsA, rowsB]) {
       const scores = await store.score(rows);
-      expect(scores.viewEntropy[0]).toBeCloseTo(Math.log(2), 3);
-      expect(scores.viewDivergence[0]).toBeCloseTo(Math.log(3) / 4, 3);
+      // n = 1 + ½: Q = (7/12, 5/12) or its mirror; KL = ½ ln 3 at weight ½ over n.
+      const entropy = -(7 / 12) * Math.log(7 / 12) - (5 / 12) * Math.log(5 / 12);
+      expect(scores.viewEntropy[0]).toBeCloseTo(entropy, 3);
+      expect(scores.viewDivergence[0]).toBeCloseTo(Math.log(3) / 6, 3);
     }
     b.frame.depth[0] = 1.05;
     const far = await storeOf([rowsA, binned(b, 0.02)]);
@@ -175,7 +177,7 @@ describe('scores of hand-computed cases', () => {
 });
 
 /**
- * Eq. 3 to 7 pixel by pixel, in floating point: each pixel against its voxel's pixels, and other frames' pixels in the
+ * Eq. 3 to 7 pixel by pixel, in floating point: each pixel against its voxel's pixels, and other frames' pixels at half weight in the
  * voxels one step nearer and one further along its voxel's ray.
  */
 function scorePixelByPixel(frames: readonly SeenFrame[], target: number) {
@@ -222,15 +224,18 @@ function scorePixelByPixel(frames: readonly SeenFrame[], target: number) {
     const near = [-1, 1].flatMap(
       (sign) => seen.get(voxel.map((x, axis) => x + sign * offset[axis]).join()) ?? [],
     );
-    const all = [...here, ...near.filter((one) => one.frame !== target)];
-    const q = own.map((_, c) => all.reduce((sum, { p }) => sum + p[c], 0) / all.length);
+    const all = [
+      ...here.map((one) => ({ ...one, weight: 1 })),
+      ...near.filter((one) => one.frame !== target).map((one) => ({ ...one, weight: 0.5 })),
+    ];
+    const n = all.reduce((total, { weight }) => total + weight, 0);
+    const q = own.map((_, c) => all.reduce((total, { p, weight }) => total + weight * p[c], 0) / n);
     const others = all.filter((one) => one.frame !== target);
+    const kl = (p: number[]) => own.reduce((total, x, c) => total + x * (log(x) - log(p[c])), 0);
     const sum = sums[superpixels.ids[i]];
     sum.n++;
     sum.entropy -= q.reduce((total, x) => total + x * log(x), 0);
-    sum.divergence +=
-      others.reduce((total, { p }) => total + own.reduce((kl, x, c) => kl + x * (log(x) - log(p[c])), 0), 0) /
-      all.length;
+    sum.divergence += others.reduce((total, { p, weight }) => total + weight * kl(p), 0) / n;
     sum.views += new Set(here.map((one) => one.frame)).size;
   });
   return sums;
