@@ -7,17 +7,21 @@ export const MIN_OVERLAP = 0.5;
 interface FrameRows {
   /** Number of the frame's first superpixel. */
   readonly first: number;
-  readonly rowStart: Uint32Array;
-  /** Voxel id of each row. */
-  readonly voxels: Uint32Array;
-  /** 16 bits where they suffice, which is always but for frames taken with the lens on a wall. */
-  readonly pixels: Uint16Array | Uint32Array;
+  /** Rows of superpixel r are bytes start[r] (inclusive) to start[r + 1] (exclusive) of `rows`. */
+  readonly start: Uint32Array;
+  /**
+   * Rows as varints, seven bits a byte, low ones first: the voxel id's difference from the row before in zigzag form,
+   * then the pixels. Neighbouring rows are neighbouring voxels and were mostly numbered together, so a row takes
+   * two to three bytes instead of eight.
+   */
+  readonly rows: Uint8Array;
 }
 
 /** Rows of every voxel, as one array of superpixel numbers cut up by `start`, and working memory for look-ups. */
 interface Join {
   readonly start: Uint32Array;
-  readonly superpixels: Uint32Array;
+  /** 16 bits where the scene's numbers fit in them. */
+  readonly superpixels: Uint16Array | Uint32Array;
   /** By voxel: the last look-up that met it. */
   readonly mark: Uint32Array;
   /** By superpixel: pixels covered in this look-up; all zero between look-ups. */
@@ -27,7 +31,7 @@ interface Join {
 /**
  * Which superpixels of a scene show the same surface: a join of incidences on the voxel.
  *
- * Holds 10 bytes an incidence, 0.07 to 0.22 MB a frame; it is the only thing that grows with a scene's frames.
+ * Holds 4 to 7 bytes an incidence, 0.03 to 0.2 MB a frame; it is the only thing that grows with a scene's frames.
  */
 export class OverlapIndex {
   readonly #frames: FrameRows[] = [];
@@ -36,6 +40,7 @@ export class OverlapIndex {
   #rows = 0;
   #join: Join | undefined;
   #stamp = 0;
+  readonly #decoded = new DecodedRows();
 
   /** Number of superpixels of all frames added. */
   get superpixels(): number {
@@ -52,17 +57,10 @@ export class OverlapIndex {
     incidences: Pick<Incidences, 'superpixels' | 'rowStart' | 'voxel' | 'pixels'>,
     ids: Uint32Array,
   ): number {
-    const { rowStart, pixels } = incidences;
     const first = this.#superpixels;
-    const voxels = incidences.voxel.map((voxel) => ids[voxel]);
-    this.#frames.push({
-      first,
-      rowStart,
-      voxels,
-      pixels: pixels.every((n) => n < 65_536) ? Uint16Array.from(pixels) : pixels,
-    });
+    this.#frames.push({ first, ...encodeRows(incidences, ids) });
     this.#superpixels += incidences.superpixels;
-    this.#rows += voxels.length;
+    this.#rows += incidences.voxel.length;
     for (const id of ids) this.#voxelCount = Math.max(this.#voxelCount, id + 1);
     this.#join = undefined;
     return first;
@@ -77,19 +75,21 @@ export class OverlapIndex {
     const own = this.#frameOf(superpixel);
     const stamp = ++this.#stamp;
     const met: number[] = [];
-    const [from, to] = this.#rowsOf(own, superpixel);
     let total = 0;
-    for (let row = from; row < to; row++) {
-      const voxel = own.voxels[row];
-      total += own.pixels[row];
+    const rows = this.#decoded;
+    rows.decode(own, superpixel);
+    for (let row = 0; row < rows.count; row++) {
+      const voxel = rows.voxels[row];
+      const pixels = rows.pixels[row];
+      total += pixels;
       mark[voxel] = stamp;
       for (let i = start[voxel]; i < start[voxel + 1]; i++) {
         const other = superpixels[i];
         if (covered[other] === 0) met.push(other);
-        covered[other] += own.pixels[row];
+        covered[other] += pixels;
       }
     }
-    const last = own.first + own.rowStart.length - 1;
+    const last = own.first + own.start.length - 1;
     const found = met.filter((other) => {
       if (other >= own.first && other < last) return false;
       return covered[other] >= MIN_OVERLAP * total || this.#shareMarked(other, stamp) >= MIN_OVERLAP;
@@ -101,20 +101,15 @@ export class OverlapIndex {
   /** Share of a superpixel's pixels that lie in voxels marked with the stamp. */
   #shareMarked(superpixel: number, stamp: number): number {
     const { mark } = this.#joined();
-    const frame = this.#frameOf(superpixel);
-    const [from, to] = this.#rowsOf(frame, superpixel);
     let total = 0;
     let marked = 0;
-    for (let row = from; row < to; row++) {
-      total += frame.pixels[row];
-      if (mark[frame.voxels[row]] === stamp) marked += frame.pixels[row];
+    const rows = this.#decoded;
+    rows.decode(this.#frameOf(superpixel), superpixel);
+    for (let row = 0; row < rows.count; row++) {
+      total += rows.pixels[row];
+      if (mark[rows.voxels[row]] === stamp) marked += rows.pixels[row];
     }
     return marked / total;
-  }
-
-  #rowsOf(frame: FrameRows, superpixel: number): [number, number] {
-    const r = superpixel - frame.first;
-    return [frame.rowStart[r], frame.rowStart[r + 1]];
   }
 
   #frameOf(superpixel: number): FrameRows {
@@ -132,14 +127,21 @@ export class OverlapIndex {
   #joined(): Join {
     if (this.#join !== undefined) return this.#join;
     const start = new Uint32Array(this.#voxelCount + 1);
-    for (const frame of this.#frames) for (const voxel of frame.voxels) start[voxel + 1]++;
-    for (let voxel = 0; voxel < this.#voxelCount; voxel++) start[voxel + 1] += start[voxel];
-    const next = start.slice(0, this.#voxelCount);
-    const superpixels = new Uint32Array(this.#rows);
+    const rows = this.#decoded;
     for (const frame of this.#frames)
-      for (let r = 0; r < frame.rowStart.length - 1; r++)
-        for (let row = frame.rowStart[r]; row < frame.rowStart[r + 1]; row++)
-          superpixels[next[frame.voxels[row]]++] = frame.first + r;
+      for (let r = 0; r < frame.start.length - 1; r++) {
+        rows.decode(frame, frame.first + r);
+        for (let row = 0; row < rows.count; row++) start[rows.voxels[row] + 1]++;
+      }
+    for (let voxel = 0; voxel < this.#voxelCount; voxel++) start[voxel + 1] += start[voxel];
+    const superpixels =
+      this.#superpixels <= 65_536 ? new Uint16Array(this.#rows) : new Uint32Array(this.#rows);
+    const next = start.slice(0, this.#voxelCount);
+    for (const frame of this.#frames)
+      for (let r = 0; r < frame.start.length - 1; r++) {
+        rows.decode(frame, frame.first + r);
+        for (let row = 0; row < rows.count; row++) superpixels[next[rows.voxels[row]]++] = frame.first + r;
+      }
     this.#join = {
       start,
       superpixels,
@@ -148,5 +150,67 @@ export class OverlapIndex {
     };
     this.#stamp = 0;
     return this.#join;
+  }
+}
+
+function encodeRows(
+  { superpixels, rowStart, voxel, pixels }: Pick<Incidences, 'superpixels' | 'rowStart' | 'voxel' | 'pixels'>,
+  ids: Uint32Array,
+): Pick<FrameRows, 'start' | 'rows'> {
+  const start = new Uint32Array(superpixels + 1);
+  // Two numbers of at most 33 and 32 bits: ten bytes a row, cut to what was used.
+  const bytes = new Uint8Array(10 * voxel.length);
+  let at = 0;
+  const write = (value: number) => {
+    let rest = value;
+    for (; rest > 127; rest = Math.floor(rest / 128)) bytes[at++] = 128 | (rest % 128);
+    bytes[at++] = rest;
+  };
+  for (let r = 0; r < superpixels; r++) {
+    let last = 0;
+    for (let row = rowStart[r]; row < rowStart[r + 1]; row++) {
+      const id = ids[voxel[row]];
+      const difference = id - last;
+      write(difference < 0 ? -2 * difference - 1 : 2 * difference);
+      write(pixels[row]);
+      last = id;
+    }
+    start[r + 1] = at;
+  }
+  return { start, rows: bytes.slice(0, at) };
+}
+
+/** Rows of one superpixel, decoded; reused from one superpixel to the next. */
+class DecodedRows {
+  count = 0;
+  voxels = new Uint32Array(1024);
+  pixels = new Uint32Array(1024);
+
+  decode({ first, start, rows }: FrameRows, superpixel: number): void {
+    const end = start[superpixel - first + 1];
+    let at = start[superpixel - first];
+    // A row takes two bytes or more.
+    if (this.voxels.length < (end - at) / 2) {
+      this.voxels = new Uint32Array(end - at);
+      this.pixels = new Uint32Array(end - at);
+    }
+    let count = 0;
+    let voxel = 0;
+    while (at < end) {
+      let zigzag = rows[at++];
+      for (let unit = 128, byte = zigzag; byte > 127; unit *= 128) {
+        byte = rows[at++];
+        zigzag += (byte - 1) * unit;
+      }
+      let pixels = rows[at++];
+      for (let unit = 128, byte = pixels; byte > 127; unit *= 128) {
+        byte = rows[at++];
+        pixels += (byte - 1) * unit;
+      }
+      voxel += zigzag % 2 === 1 ? -(zigzag + 1) / 2 : zigzag / 2;
+      this.voxels[count] = voxel;
+      this.pixels[count++] = pixels;
+    }
+    this.count = count;
   }
 }
