@@ -1,13 +1,25 @@
-import { randomUUID } from 'node:crypto';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { UserError } from './errors.js';
 
-/** Endings of files that are being written; one left by a killed process is removed by the next run. */
-export const TEMPORARY = '.partial';
+/** Files that are being written end in the number of their process, of the file, and this. */
+const TEMPORARY = '.partial';
+let written = 0;
+
+/** Whether a file was left half written by a process that is no more; another run may be at work on the others. */
+export function isLeftover(path: string): boolean {
+  const pid = /\.(\d+)-\d+\.partial$/.exec(path)?.[1];
+  if (pid === undefined) return false;
+  try {
+    process.kill(Number(pid), 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+  }
+}
 
 /**
- * Writes a file so that it appears whole or not at all: into a temporary beside it, flushed, then renamed.
+ * Writes a file so that it appears whole or not at all: into a temporary beside it, then renamed.
  *
  * @param write makes the temporary file at the path it is given
  * @throws UserError where the disk is full or the folder cannot be written
@@ -16,13 +28,13 @@ export async function writeAtomically(
   path: string,
   write: (temporary: string) => Promise<void>,
 ): Promise<void> {
-  const temporary = `${path}.${randomUUID().slice(0, 8)}${TEMPORARY}`;
+  const temporary = `${path}.${process.pid}-${written++}${TEMPORARY}`;
   try {
     await mkdir(dirname(path), { recursive: true });
     await write(temporary);
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => {});
     throw explain(error, path);
   }
 }

@@ -36,10 +36,14 @@ describe('pairwise reprojection', () => {
   test('drops what is hidden, behind the camera or without depth', async () => {
     const hidden = view(1, [1.06, 1], [0, 1, 0, 1]);
     const empty = view(1, [0, 1], [0, 1, 0, 1]);
-    const behind = view(1, [1, 1], [0, 1, 0, 1]);
-    behind.frame.cameraToWorld[11] = -3;
-    const scores = await scorePairwise(A, [hidden, empty, behind]);
+    const scores = await scorePairwise(A, [hidden, empty]);
     expect([...scores.observations]).toEqual([1, 1]);
+    // Its first point lies 2 cm behind a camera that looks at a surface 2 cm before it.
+    const behind = view(0, [1, 0], [0, 1, 0, 1]);
+    behind.frame.cameraToWorld[11] = -1.02;
+    expect([...(await scorePairwise(view(0, [0.02, 0.02], [1, 0, 1, 0]), [behind])).observations]).toEqual([
+      1, 1,
+    ]);
   });
 
   test('gives no score where the frame itself has no depth', async () => {

@@ -21,6 +21,7 @@ function listen(): Monitor & { lines: string[] } {
     note: (line) => lines.push(line),
     warn: (line) => lines.push(line),
     begin: () => ({ advance() {}, end() {} }),
+    close() {},
   };
 }
 
@@ -58,7 +59,7 @@ describe('a replay', () => {
 
   test('gives the same bytes with another number of workers', async () => {
     const other = join(await temporaryFolder(), 'run');
-    await replay(await openRun(other, { ...QUICK, workers: 1 }, { recording }));
+    await replay(await openRun(other, { ...QUICK, workers: 3 }, { recording }));
     expect(await digestsOf(other, RESULTS)).toEqual(await digestsOf(finished, RESULTS));
   });
 
@@ -70,6 +71,36 @@ describe('a replay', () => {
     await select(await openRun(other, {}, { resume: true }));
     const stages = RESULTS.filter((table) => table !== 'metrics');
     expect(await digestsOf(other, stages)).toEqual(await digestsOf(finished, stages));
+  });
+
+  test('scoring before inferring stops with a sentence and spoils nothing', async () => {
+    const other = join(await temporaryFolder(), 'run');
+    await trainStage(await openRun(other, QUICK, { recording }));
+    await expect(score(await openRun(other, {}, { resume: true }))).rejects.toThrow(/run viewal infer first/);
+    await infer(await openRun(other, {}, { resume: true }));
+    await select(await openRun(other, {}, { resume: true }));
+    const tables = ['points', 'scores', 'selections'];
+    expect(await digestsOf(other, tables)).toEqual(await digestsOf(finished, tables));
+  });
+
+  test('makes damaged tables of its own again', async () => {
+    const files = Object.keys(await digestsOf(finished)).filter((name) =>
+      /probabilities.*000001|incidences.*000001|scores.*room-000/.test(name),
+    );
+    expect(files.length).toBe(5);
+    const before = await digestsOf(finished, RESULTS);
+    for (const name of files) await writeFile(join(finished, name), 'no table');
+    await writeFile(join(finished, 'points', 'scene=room-000', 'points.arrow'), 'no table');
+    await replay(await openRun(finished, QUICK, { recording }));
+    expect(await digestsOf(finished, RESULTS)).toEqual(before);
+  });
+
+  test('drops what it stored of scenes that are no longer in the recording', async () => {
+    const copy = join(await temporaryFolder(), 'run');
+    await cp(finished, copy, { recursive: true });
+    const one = await smallRecording(1);
+    await replay(await openRun(copy, QUICK, { recording: one }));
+    expect(Object.keys(await digestsOf(copy)).filter((name) => name.includes('room-001'))).toEqual([]);
   });
 
   test('recomputes exactly what a changed option affects, and says so', async () => {
@@ -199,10 +230,12 @@ describe('bad input', () => {
     [{ budget: 'lots' }, /budget such as/],
     [{ voxel: 5 }, /voxel: expected a voxel size/],
     [{ size: 'big' }, /size: expected a size such as 320x240/],
+    [{ size: '0x0' }, /size: expected sides of 16 to 4096/],
+    [{ probabilities: '/nowhere' }, /probabilities: there is no folder/],
     [{ width: 0.5 as 1 }, /width: expected a width of 0.35 or 1.0/],
     [{ views: 'all' as 'store' }, /views: expected store or pairwise/],
     [{ draws: 0 }, /draws/],
-    [{ labelled: '99' }, /at most the 8 labelled frames/],
+    [{ labelled: '99' }, /expected 1 to 8, the labelled frames/],
     [{ labelled: '/nowhere' }, /expected auto, all, a share/],
   ])('option %o stops at once with one sentence', async (options, message) => {
     const out = join(await temporaryFolder(), 'run');

@@ -338,7 +338,13 @@ describe('the stage', () => {
   });
   afterEach(() => rm(path, { recursive: true, force: true }));
 
-  const entry = (scene: string, id: string): FrameEntry => ({ scene, id, labelled: true, fingerprint: '' });
+  const entry = (scene: string, id: string): FrameEntry => ({
+    scene,
+    id,
+    labelled: true,
+    fingerprint: '',
+    labelFingerprint: '',
+  });
   const SCENES = [
     { name: 'one', entries: [entry('one', '0'), entry('one', '1')] },
     { name: 'two', entries: [entry('two', '0')] },

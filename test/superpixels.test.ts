@@ -86,7 +86,11 @@ describe('seeds', () => {
   test('no superpixel is smaller than 15 % of a grid cell, and there are no more than cells', () => {
     fc.assert(
       fc.property(images, fc.integer({ min: 1, max: 100 }), ({ size, colour }, count) => {
-        const cells = seeds(new Uint8Array(colour.length), size, { count }).count; // a plain image keeps them all
+        const columns = Math.max(
+          1,
+          Math.min(Math.round(Math.sqrt((count * size.width) / size.height)), size.width, count),
+        );
+        const cells = columns * Math.max(1, Math.min(Math.round(count / columns), size.height));
         const sizes = sizesOf(seeds(colour, size, { count }));
         expect(sizes.length).toBeLessThanOrEqual(cells);
         expect(Math.min(...sizes)).toBeGreaterThanOrEqual((0.15 * size.width * size.height) / cells);

@@ -50,7 +50,10 @@ addRunOptions(
     const run = await openRun(values.out, givenRunOptions(values), { recording, monitor });
     const selections = await replay(run);
     console.log(pickTable(selections));
-    console.log(await runSummary(run, selections));
+    const { text, used } = await runSummary(run, selections);
+    console.log(text);
+    if (used === 0)
+      throw new UserError('No frame could be used; the warnings above and the frames table say why.');
   });
 
 const stage = (name: string, description: string, options: Parameters<typeof addRunOptions>[1]) =>
@@ -59,7 +62,10 @@ const stage = (name: string, description: string, options: Parameters<typeof add
       .command(`${name} <run>`)
       .description(description)
       .option('--recording <folder>', 'the recording, for a run folder that is new')
-      .addHelpText('after', example(`viewal ${name} runs/first`)),
+      .addHelpText(
+        'after',
+        example(`viewal ${name} runs/first${name === 'train' ? ' --recording my-recording' : ''}`),
+      ),
     options,
   );
 
@@ -76,11 +82,12 @@ stage('train', 'stage 1: train the network on the labelled frames', [
   ...(['labelled', 'steps', 'width', 'head', 'format', 'size', 'seed', 'backend'] as const),
 ]).action(async (out: string, values: StageValues) => {
   const run = await open(out, values);
-  console.log(`The network is in ${await (await load()).trainStage(run)}.`);
+  const { trainStage } = await load();
+  console.log(`The network is in ${await trainStage({ ...run, options: { ...run.options, model: null } })}.`);
 });
 
 stage('infer', 'stage 2: class probabilities of every frame, by MC dropout', [
-  ...(['model', 'draws', 'seed', 'backend', 'workers'] as const),
+  ...(['model', 'draws', 'seed', 'backend', 'workers', 'format', 'size'] as const),
 ]).action(async (out: string, values: StageValues) => {
   const run = await open(out, values);
   await (await load()).infer(run);
@@ -88,7 +95,7 @@ stage('infer', 'stage 2: class probabilities of every frame, by MC dropout', [
 });
 
 stage('score', 'stage 3: superpixels, point store, view entropy and view divergence', [
-  ...(['superpixelCount', 'superpixels', 'probabilities', 'voxel', 'views'] as const),
+  ...(['superpixelCount', 'superpixels', 'probabilities', 'voxel', 'views', 'format', 'size'] as const),
 ]).action(async (out: string, values: StageValues) => {
   const run = await open(out, values);
   await (await load()).score(run);
@@ -117,9 +124,16 @@ function example(line: string): string {
   return `\nExample:\n  $ ${line}\n`;
 }
 
+process.once('SIGINT', () => {
+  monitor.close();
+  console.error('\ninterrupted; the same command goes on where this one stopped');
+  process.exit(130);
+});
+
 try {
   await program.parseAsync();
 } catch (error) {
+  monitor.close();
   if (error instanceof UserError) console.error(`error: ${error.message}`);
   else if (process.env.VIEWAL_DEBUG) console.error(error);
   else

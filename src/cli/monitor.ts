@@ -12,11 +12,17 @@ export function consoleMonitor(stream: NodeJS.WriteStream = process.stderr): Mon
 function barMonitor(stream: NodeJS.WriteStream): Monitor {
   let bars: MultiBar | undefined;
   let running = 0;
+  // A bar left running would keep the process alive.
+  const close = () => {
+    bars?.stop();
+    bars = undefined;
+    running = 0;
+  };
   const say = (line: string) => (bars ? bars.log(`${line}\n`) : stream.write(`${line}\n`));
   return {
     note: say,
     warn: (line) => say(`warning: ${line}`),
-    begin(stage, total, unit) {
+    begin(stage, total, unit, done = 0) {
       bars ??= new MultiBar(
         {
           stream,
@@ -28,8 +34,14 @@ function barMonitor(stream: NodeJS.WriteStream): Monitor {
         Presets.shades_classic,
       );
       running++;
-      const clock = new Clock(total);
-      const bar = bars.create(total, 0, { stage: stage.padEnd(8), unit, detail: '', rate: '–', left: '–' });
+      const clock = new Clock(total, done);
+      const bar = bars.create(total, done, {
+        stage: stage.padEnd(8),
+        unit,
+        detail: '',
+        rate: '–',
+        left: '–',
+      });
       return {
         advance(steps = 1, detail = '') {
           clock.advance(steps);
@@ -37,12 +49,11 @@ function barMonitor(stream: NodeJS.WriteStream): Monitor {
         },
         end() {
           bar.update({ left: '0s' });
-          if (--running > 0) return;
-          bars?.stop();
-          bars = undefined;
+          if (--running === 0) close();
         },
       };
     },
+    close,
   };
 }
 
@@ -51,8 +62,8 @@ function lineMonitor(stream: NodeJS.WriteStream): Monitor {
   return {
     note: say,
     warn: (line) => say(`warning: ${line}`),
-    begin(stage, total, unit): Progress {
-      const clock = new Clock(total);
+    begin(stage, total, unit, done = 0): Progress {
+      const clock = new Clock(total, done);
       let next = performance.now() + LINE_EVERY;
       say(`${stage}: ${total} ${unit}`);
       return {
@@ -67,15 +78,21 @@ function lineMonitor(stream: NodeJS.WriteStream): Monitor {
         end: () => say(`${stage}: done, ${clock.done} ${unit} in ${duration(clock.seconds())}`),
       };
     },
+    close() {},
   };
 }
 
 /** Rate and time left of a stage. */
 class Clock {
-  done = 0;
   readonly #start = performance.now();
+  readonly #before: number;
 
-  constructor(readonly total: number) {}
+  constructor(
+    readonly total: number,
+    public done: number,
+  ) {
+    this.#before = done;
+  }
 
   advance(steps: number): void {
     this.done += steps;
@@ -86,12 +103,12 @@ class Clock {
   }
 
   rate(): string {
-    const rate = this.done / this.seconds();
+    const rate = (this.done - this.#before) / this.seconds();
     return rate >= 100 ? rate.toFixed(0) : rate.toPrecision(2);
   }
 
   left(): string {
-    return duration(((this.total - this.done) * this.seconds()) / Math.max(1, this.done));
+    return duration(((this.total - this.done) * this.seconds()) / Math.max(1, this.done - this.#before));
   }
 }
 

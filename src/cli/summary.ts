@@ -18,11 +18,12 @@ export function pickTable(selections: readonly SelectionRow[]): string {
       'pixels',
       'view entropy',
       'view divergence',
+      'trigger entropy',
       'same surface in',
     ],
     style: { head: [], border: [] },
     chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
-    colAligns: ['right', 'left', 'left', 'right', 'right', 'right', 'right', 'right'],
+    colAligns: ['right', 'left', 'left', 'right', 'right', 'right', 'right', 'right', 'right'],
   });
   for (const pick of selections.slice(0, SHOWN))
     table.push([
@@ -33,6 +34,7 @@ export function pickTable(selections: readonly SelectionRow[]): string {
       pick.pixels,
       pick.view_entropy.toFixed(3),
       pick.view_divergence.toFixed(3),
+      pick.trigger_entropy.toFixed(3),
       `${pick.overlap_set - 1} more`,
     ]);
   const rest = selections.length - SHOWN;
@@ -40,7 +42,10 @@ export function pickTable(selections: readonly SelectionRow[]): string {
 }
 
 /** What was done, what was left out, and where things are. */
-export async function runSummary(run: Run, selections: readonly SelectionRow[]): Promise<string> {
+export async function runSummary(
+  run: Run,
+  selections: readonly SelectionRow[],
+): Promise<{ text: string; used: number }> {
   let used = 0;
   let skipped = run.recording.bad.length;
   for (const scene of run.scenes.keys()) {
@@ -52,7 +57,7 @@ export async function runSummary(run: Run, selections: readonly SelectionRow[]):
   const pool = metrics.find((row) => row.split === 'pool' && row.metric === 'miou');
   const pixels = selections.reduce((sum, pick) => sum + pick.pixels, 0);
   const images = pixels / (run.size.width * run.size.height);
-  return [
+  const lines = [
     `${selections.length} superpixels to label, ${images.toFixed(2)} images' worth (budget ${run.options.budget}).`,
     `${used} frames of ${run.scenes.size} scene${run.scenes.size === 1 ? '' : 's'} used, ${skipped} skipped, ${run.training.size} trained on.`,
     ...(pool?.value
@@ -62,5 +67,6 @@ export async function runSummary(run: Run, selections: readonly SelectionRow[]):
       : []),
     `Run folder: ${run.folder.path}`,
     `Report:     ${run.folder.report}`,
-  ].join('\n');
+  ];
+  return { text: lines.join('\n'), used };
 }

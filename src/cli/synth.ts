@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { UserError } from '../errors.js';
-import type { Monitor } from '../stages/monitor.js';
+import type { Monitor, Progress } from '../stages/monitor.js';
 
 interface SynthValues {
   out: string;
@@ -29,7 +29,7 @@ export function synth(command: Command, monitor: Monitor): void {
       const { generateRecording } = await import('../synth/generate.js');
       const size = /^(\d+)x(\d+)$/.exec(values.size);
       if (size === null) throw new UserError(`Expected a size such as 320x240, got "${values.size}".`);
-      const progress = monitor.begin('synth', values.scenes * values.frames, 'frames');
+      let progress: Progress | undefined;
       let done = 0;
       const summary = await generateRecording(
         {
@@ -37,12 +37,13 @@ export function synth(command: Command, monitor: Monitor): void {
           size: { width: Number(size[1]), height: Number(size[2]) },
           noise: values.noise === true,
         },
-        (now) => {
+        (now, total) => {
+          progress ??= monitor.begin('synth', total, 'frames');
           progress.advance(now - done);
           done = now;
         },
       );
-      progress.end();
+      progress?.end();
       console.log(
         `${summary.frames} frames of ${summary.scenes} rooms in ${values.out}, ${summary.rendered} of them rendered now, ${summary.labelled} listed in labelled.txt.`,
       );

@@ -11,11 +11,14 @@ export function parseBudget(text: string): Budget {
   const match = /^(\d+(?:\.\d+)?)\s*(images?|superpixels?|%)$/.exec(text.trim());
   const amount = Number(match?.[1]);
   if (match === null || !(amount > 0))
-    throw new UserError(`Expected a budget such as 2images, 100superpixels or 2%, got "${text}".`);
+    throw new UserError(
+      `Option budget: expected a budget such as 2images, 100superpixels or 2%, got "${text}".`,
+    );
   const unit = match[2] === '%' ? '%' : match[2].startsWith('image') ? 'images' : 'superpixels';
   if (unit === 'superpixels' && !Number.isInteger(amount))
-    throw new UserError(`Expected a whole number of superpixels, got "${text}".`);
-  if (unit === '%' && amount > 100) throw new UserError(`Expected at most 100%, got "${text}".`);
+    throw new UserError(`Option budget: expected a whole number of superpixels, got "${text}".`);
+  if (unit === '%' && amount > 100)
+    throw new UserError(`Option budget: expected at most 100%, got "${text}".`);
   return { amount, unit };
 }
 
@@ -30,7 +33,7 @@ export class BudgetMeter {
   readonly #maxPixels: number;
 
   /**
-   * @param frames frames of the recording that can be used; what a percentage is of
+   * @param frames frames of the recording; what a percentage is of
    * @param pixelsPerFrame width × height
    */
   constructor(budget: Budget, frames: number, pixelsPerFrame: number) {

@@ -31,7 +31,7 @@ interface Join {
 /**
  * Which superpixels of a scene show the same surface: a join of incidences on the voxel.
  *
- * Holds 4 to 7 bytes an incidence, 0.03 to 0.2 MB a frame; it is the only thing that grows with a scene's frames.
+ * Holds 4 to 7 bytes an incidence, 0.03 to 0.2 MB a frame: what a scene's frames cost in memory beside the surface they show.
  */
 export class OverlapIndex {
   readonly #frames: FrameRows[] = [];

@@ -9,13 +9,14 @@ export interface Pick {
   readonly trigger: number;
   /** The trigger's view entropy, nats: a scene's picks come in descending order of it. */
   readonly triggerEntropy: number;
-  /** Size of the set that the pick stands for, itself included; the whole set leaves the queue. */
+  /** Candidates that overlap the trigger or the pick, both included; they all leave the queue. */
   readonly overlapSet: number;
 }
 
 /**
  * The paper's greedy selection within one scene (§3.3): trigger by highest view entropy, take the highest view
- * divergence among the candidates that show the same surface, remove them all, and so on while anyone asks.
+ * divergence among the candidates that show the same surface, remove them all, and so on while anyone asks. What
+ * overlaps the pick goes too, though it may not overlap the trigger: it would ask for what is being labelled.
  * Ties go to the smaller number, so the sequence depends on the scores alone.
  *
  * @param queue candidates keyed by view entropy; emptied as picks are taken
@@ -36,7 +37,8 @@ export function* pickSurfaces(
       const gain = divergence[candidate] - divergence[superpixel];
       if (gain > 0 || (gain === 0 && candidate < superpixel)) superpixel = candidate;
     }
-    for (const candidate of set) queue.delete(candidate);
-    yield { superpixel, trigger, triggerEntropy, overlapSet: set.length };
+    const same = new Set([...set, ...index.overlapping(superpixel).filter((other) => queue.has(other))]);
+    for (const candidate of same) queue.delete(candidate);
+    yield { superpixel, trigger, triggerEntropy, overlapSet: same.size };
   }
 }

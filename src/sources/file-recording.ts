@@ -149,9 +149,18 @@ async function lookUp(
     else if (NEEDED.includes(part)) throw missing(names);
   }
   if (scene instanceof BadFrameError) throw scene;
-  const stamps = await stampsOf(layout.path, [...files.values()]);
-  const fingerprint = createHash('sha256').update(stamps).update(scene.stamps).digest('hex').slice(0, 16);
-  const entry = { ...frame, labelled: files.has('label'), fingerprint };
+  const stampOf = (parts: readonly Part[]) =>
+    stampsOf(
+      layout.path,
+      parts.flatMap((part) => files.get(part) ?? []),
+    );
+  const hash = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 16);
+  const entry = {
+    ...frame,
+    labelled: files.has('label'),
+    fingerprint: hash((await stampOf(NEEDED)) + scene.stamps),
+    labelFingerprint: files.has('label') ? hash(await stampOf(['label'])) : '',
+  };
   return { entry, files, camera: scene.camera };
 }
 

@@ -7,10 +7,12 @@ export interface FrameEntry {
   /** Whether the recording has labels for it. */
   readonly labelled: boolean;
   /**
-   * Hex digest of the names, sizes and modification times of the frame's files: it changes when they do.
-   * Stored tables carry it, so that a rerun knows what is stale.
+   * Hex digest of the names, sizes and modification times of the frame's colour, depth, pose and camera files: it
+   * changes when they do. Stored tables carry it, so that a rerun knows what is stale.
    */
   readonly fingerprint: string;
+  /** Likewise of its label file; empty where it has none. Apart, since labels come in while all else stays. */
+  readonly labelFingerprint: string;
 }
 
 /** A frame that the listing already knows to be unusable, for instance because a file is missing. */

@@ -4,7 +4,7 @@ import { pull } from '../operators/pull.js';
 import { readFrames } from '../operators/read-frames.js';
 import { skipBadFrames } from '../operators/skip-bad-frames.js';
 import type { Progress } from './monitor.js';
-import { IN_FLIGHT } from './observe.js';
+import { inFlight } from './observe.js';
 import type { Run } from './run.js';
 import type { Scene } from './scene.js';
 import { type ProbabilitySource, segmentation } from './segmentation.js';
@@ -18,7 +18,7 @@ export async function inferScene(
 ): Promise<void> {
   const infer = pipe(readFrames(run.recording, run.size), segmentation(run, scene, source));
   await lastValueFrom(
-    pull(scene.entries, IN_FLIGHT, (entry) =>
+    pull(scene.entries, inFlight(run), (entry) =>
       of(entry).pipe(
         infer,
         skipBadFrames((error) => run.monitor.warn(`skipped ${frameName(entry)}: ${error.message}`)),

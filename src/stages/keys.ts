@@ -8,7 +8,7 @@ import type { Run } from './run.js';
 /**
  * Versions of what computes each table: raised when its results change, so that older files are made again.
  */
-const VERSION = { superpixels: 1, incidences: 2, points: 1, scores: 3, picks: 1 };
+const VERSION = { superpixels: 1, incidences: 2, points: 1, scores: 3, picks: 2 };
 
 /** What a scene's tables are computed from. */
 export interface SceneKeys {
@@ -48,11 +48,13 @@ export async function sceneKeys(
   const points = digest(
     'points',
     VERSION.points,
-    entries.map((entry) => [entry.id, frames.get(entry.id)?.incidences]),
+    // A label file that cannot be read makes its frame bad.
+    entries.map((entry) => [entry.id, entry.labelFingerprint, frames.get(entry.id)?.incidences]),
   );
   const scores = digest('scores', VERSION.scores, points, options.views);
   const trained = entries.map(frameName).filter((name) => run.training.has(name));
-  const frameRows = digest('frames', points, trained);
+  const bad = run.recording.bad.filter(({ scene }) => scene === entries[0]?.scene);
+  const frameRows = digest('frames', points, trained, bad);
   const picks = digest('picks', VERSION.picks, scores, trained, options.budget, run.recording.frames.length);
   return { frames, points, frameRows, scores, picks };
 }

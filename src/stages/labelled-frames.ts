@@ -50,9 +50,9 @@ export async function trainingFrames(
       amount[2] === '%'
         ? Math.max(1, Math.round((Number(amount[1]) / 100) * labelled.length))
         : Number(amount[1]);
-    if (!Number.isInteger(count) || count > labelled.length)
+    if (!Number.isInteger(count) || count < 1 || count > labelled.length)
       throw new UserError(
-        `Option labelled: expected at most the ${labelled.length} labelled frames of the recording, got "${option}".`,
+        `Option labelled: expected 1 to ${labelled.length}, the labelled frames of the recording, got "${option}".`,
       );
     return random_(count);
   }
@@ -63,7 +63,7 @@ export async function trainingFrames(
   } catch (error) {
     if (!isMissing(error)) throw error;
     throw new UserError(
-      `Option labelled: expected auto, all, a share such as 10%, a number of frames, or a file of scene/frame lines, got "${option}".`,
+      `Option labelled: expected auto, all, a share such as 10%, a number of frames, or a file of scene/frame lines; there is no file "${option}".`,
     );
   }
   const known = new Set(labelled);

@@ -32,38 +32,44 @@ export async function measureStage(run: Run, scenes: readonly Scene[]): Promise<
     trained: labelled.filter(({ entry }) => training.has(frameName(entry))),
     pool: labelled.filter(({ entry }) => !training.has(frameName(entry))),
   };
+  if (labelled.length === 0) return [];
   const progress = monitor.begin('measure', labelled.length, 'frames');
   const rows: MetricRow[] = [];
+  let missing = 0;
   for (const [split, frames] of Object.entries(splits)) {
     const confusion = new ConfusionMatrix(recording.classes.length);
     let measured = 0;
     for (const { entry, scene } of frames) {
-      if (await addFrame(run, entry, scene.keys.frames.get(entry.id)!, confusion)) measured++;
+      const added = await addFrame(run, entry, scene.keys.frames.get(entry.id)!, confusion);
+      if (added === 'measured') measured++;
+      if (added === 'no map') missing++;
       progress.advance();
     }
     if (measured > 0) rows.push(...metricRows(split, measured, confusion, recording.classes));
   }
   progress.end();
-  await writeParquet(folder.runFile(METRICS.name), METRICS, key, rows);
+  // Measured again once all maps are there.
+  if (missing === 0) await writeParquet(folder.runFile(METRICS.name), METRICS, key, rows);
   return rows;
 }
 
-/** Adds a frame's pixels; false where the frame is bad or its map is of other classes. */
+/** Adds a frame's pixels, unless it is bad or its map is of other classes than the labels. */
 async function addFrame(
   run: Run,
   entry: FrameEntry,
   keys: FrameKeys,
   confusion: ConfusionMatrix,
-): Promise<boolean> {
+): Promise<'measured' | 'left out' | 'no map'> {
   try {
     const map = await storedProbabilities(run, entry, keys);
-    if (map?.classes !== confusion.classes) return false;
+    if (map === undefined) return 'no map';
+    if (map.classes !== confusion.classes) return 'left out';
     const { labels } = await run.recording.read(entry, run.size);
-    if (labels === undefined) return false;
+    if (labels === undefined) return 'left out';
     confusion.add(labels, mostProbable(map));
-    return true;
+    return 'measured';
   } catch (error) {
-    if (error instanceof BadFrameError) return false;
+    if (error instanceof BadFrameError) return 'left out';
     throw error;
   }
 }

@@ -4,8 +4,10 @@ export interface Monitor {
   note(line: string): void;
   /** One line about something that went wrong and was got over, such as a frame skipped. */
   warn(line: string): void;
-  /** Starts a stage of so many steps. */
-  begin(stage: string, total: number, unit: string): Progress;
+  /** Starts a stage of so many steps, of which some may be done already. */
+  begin(stage: string, total: number, unit: string, done?: number): Progress;
+  /** Ends whatever stages an error has left unended. */
+  close(): void;
 }
 
 export interface Progress {
@@ -18,4 +20,5 @@ export const SILENT: Monitor = {
   note() {},
   warn() {},
   begin: () => ({ advance() {}, end() {} }),
+  close() {},
 };

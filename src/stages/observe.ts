@@ -1,8 +1,10 @@
+import { availableParallelism } from 'node:os';
 import { lastValueFrom, mergeMap, type OperatorFunction, of, pipe, tap } from 'rxjs';
 import { type Frame, frameName } from '../frame.js';
 import type { ProbabilityMap } from '../model/probability-map.js';
 import { bin } from '../operators/bin.js';
 import { cutSuperpixels } from '../operators/cut-superpixels.js';
+import { Turns } from '../operators/in-turn.js';
 import { integrate } from '../operators/integrate.js';
 import { observe } from '../operators/observe.js';
 import { pull } from '../operators/pull.js';
@@ -16,14 +18,16 @@ import { readArrowMetadata } from '../tables/arrow.js';
 import { type BinnedFrame, type FrameInfo, incidenceTable, superpixelTable } from '../tables/frame-tables.js';
 import { readParquet, writeParquet } from '../tables/parquet.js';
 import { readPoints, writePoints } from '../tables/points-table.js';
-import { FRAMES, type FrameRow, POINTS } from '../tables/schemas.js';
+import { FRAMES, type FrameRow, INCIDENCES, POINTS } from '../tables/schemas.js';
 import type { Progress } from './monitor.js';
 import { readOwnSuperpixels } from './origins.js';
 import type { Run } from './run.js';
 import type { ObservedScene, Scene } from './scene.js';
 
-/** Frames in flight: enough that no worker waits for a frame to be decoded, at some 7 MB each. */
-export const IN_FLIGHT = 4;
+/** Frames in flight: two more than workers, so that none waits for a frame to be decoded; some 7 MB each. */
+export function inFlight(run: Run): number {
+  return (run.options.workers ?? availableParallelism()) + 2;
+}
 
 /**
  * Streams a scene's frames through superpixels, network and binning into the scene's point store.
@@ -42,8 +46,12 @@ export async function observeScene(
   const { folder, monitor } = run;
   const file = folder.sceneFile(FRAMES.name, scene.name, 'parquet');
   const known = await readParquet(file, FRAMES, scene.keys.frameRows);
-  if (known !== undefined && (await hasPoints(run, scene, known))) {
+  if (known !== undefined && (await isComplete(run, scene, known))) {
     progress.advance(scene.entries.length);
+    const listed = new Set(run.recording.bad.map(frameName)); // told already
+    for (const { frame: id, used, reason } of known)
+      if (!used && !listed.has(frameName({ scene: scene.name, id })))
+        monitor.warn(`skipped ${scene.name}/${id}: ${reason}`);
     return { ...scene, frames: known, store: () => restoreStore(run, scene) };
   }
 
@@ -63,11 +71,13 @@ export async function observeScene(
       bin(run.options.voxel),
     ),
   );
+  const turns = new Turns();
   await lastValueFrom(
-    pull(scene.entries, IN_FLIGHT, (entry) =>
+    pull(scene.entries, inFlight(run), (entry) =>
       of(entry).pipe(
         binned,
-        integrate(storeOf),
+        // A store refuses a frame that would overfill it: which one must not depend on who is first.
+        turns.inTurn(integrate(storeOf)),
         tap((frame) => seen.set(frame.id, frame.info)),
         skipBadFrames((error) => {
           seen.set(entry.id, error.message);
@@ -131,11 +141,18 @@ function frameRow(run: Run, frame: { scene: string; id: string }, seen: FrameInf
   };
 }
 
-/** Whether the scene's stored points are current. A scene without a used frame has none. */
-async function hasPoints(run: Run, scene: Scene, frames: readonly FrameRow[]): Promise<boolean> {
-  if (!frames.some((frame) => frame.used)) return true;
-  const stored = await readArrowMetadata(run.folder.sceneFile(POINTS.name, scene.name, 'arrow'));
-  return stored?.key === scene.keys.points;
+/** Whether all that later stages read of the scene is there: its points and the used frames' incidences. */
+async function isComplete(run: Run, scene: Scene, frames: readonly FrameRow[]): Promise<boolean> {
+  const used = frames.filter((frame) => frame.used);
+  if (used.length === 0) return true;
+  const keyOf = async (path: string) => (await readArrowMetadata(path))?.key;
+  if ((await keyOf(run.folder.sceneFile(POINTS.name, scene.name, 'arrow'))) !== scene.keys.points)
+    return false;
+  for (const { frame: id } of used) {
+    const path = run.folder.frameFile(INCIDENCES.name, { scene: scene.name, id });
+    if ((await keyOf(path)) !== scene.keys.frames.get(id)?.incidences) return false;
+  }
+  return true;
 }
 
 async function restoreStore(run: Run, scene: Scene): Promise<PointStore> {

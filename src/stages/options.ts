@@ -5,10 +5,17 @@ import { FORMATS } from '../sources/formats.js';
 
 /** Options of a run, as `run.json` keeps them. Every default is here. */
 export const runOptions = z.strictObject({
-  format: z.enum(FORMATS).default('auto').describe('layout of the recording'),
+  format: z
+    .enum(FORMATS, `expected ${FORMATS.join(', ')}`)
+    .default('auto')
+    .describe(`layout of the recording: ${FORMATS.join(', ')}`),
   size: z
     .string()
     .regex(/^\d+x\d+$/, 'expected a size such as 320x240')
+    .refine(
+      (size) => size.split('x').every((side) => Number(side) >= 16 && Number(side) <= 4096),
+      'expected sides of 16 to 4096 pixels',
+    )
     .default('320x240')
     .describe('working size, WIDTHxHEIGHT'),
   labelled: z
@@ -25,11 +32,11 @@ export const runOptions = z.strictObject({
   width: z
     .union([z.literal(0.35), z.literal(1)], 'expected a width of 0.35 or 1.0')
     .default(0.35)
-    .describe('width of MobileNetV2'),
+    .describe('width of MobileNetV2: 0.35 or 1'),
   head: z
     .enum(['slim', 'full'], 'expected slim or full')
     .default('slim')
-    .describe('size of the DeepLabv3+ head'),
+    .describe('size of the DeepLabv3+ head: slim or full'),
   steps: z
     .int('expected a whole number of steps')
     .min(1)
@@ -38,14 +45,14 @@ export const runOptions = z.strictObject({
     .describe('training steps'),
   draws: z
     .int('expected a whole number of draws')
-    .min(1)
-    .max(1000)
+    .min(1, 'expected 1 to 1000 draws')
+    .max(1000, 'expected 1 to 1000 draws')
     .default(20)
     .describe('dropout draws D of Eq. 1'),
   backend: z
     .enum(['auto', 'wasm', 'cpu'], 'expected auto, wasm or cpu')
     .default('auto')
-    .describe('compute backend'),
+    .describe('compute backend: auto, wasm or cpu'),
   workers: z
     .int('expected a whole number of workers')
     .min(1)

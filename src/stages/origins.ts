@@ -7,7 +7,6 @@ import type { ProbabilityMap } from '../model/probability-map.js';
 import { PROBABILITY_FILE_ENDINGS, readProbabilities } from '../sources/probability-files.js';
 import type { FrameEntry } from '../sources/recording.js';
 import { ID_FILE_ENDINGS, readIds } from '../sources/superpixel-files.js';
-import { relabel } from '../superpixels/connected.js';
 import type { Superpixels } from '../superpixels/superpixels.js';
 import { readArrow, readArrowMetadata } from '../tables/arrow.js';
 import { type FrameId, probabilityTable, superpixelTable } from '../tables/frame-tables.js';
@@ -44,12 +43,14 @@ export async function ownFileOf(run: Run, table: Table, entry: FrameEntry): Prom
 
   const endings = table === SUPERPIXELS ? ID_FILE_ENDINGS : PROBABILITY_FILE_ENDINGS;
   const folder = table === SUPERPIXELS ? run.options.superpixels : run.options.probabilities;
+  // Scenes often number their frames alike, so the id alone will do only where there is one scene.
+  const alone = run.scenes.size === 1 ? [entry.id] : [];
   const candidates = endings
     .filter((ending) => ending !== 'arrow')
     .map((ending) => run.folder.frameFile(table.name, entry, ending));
   if (folder !== null)
     for (const ending of endings)
-      for (const name of [join(entry.scene, entry.id), entry.id, `${entry.scene}_${entry.id}`])
+      for (const name of [join(entry.scene, entry.id), `${entry.scene}_${entry.id}`, ...alone])
         candidates.push(join(folder, `${name}.${ending}`));
   const layout = table === SUPERPIXELS ? run.recording.superpixelFile(entry) : undefined;
   if (layout !== undefined) candidates.push(layout);
@@ -62,16 +63,27 @@ function describe(path: string, dropped: boolean): OwnFile {
   return { path, key: digest('own', path, size, Math.trunc(mtimeMs)), dropped };
 }
 
-/** Reads own superpixel ids and numbers them 0 to count − 1. @throws BadFrameError */
+/**
+ * Reads own superpixel ids. They stay as they are, so that what is selected can be found in the user's own file; ids
+ * that are not used in it are superpixels without pixels.
+ * @throws BadFrameError
+ */
 export async function readOwnSuperpixels(file: OwnFile, size: Size): Promise<Superpixels> {
-  if (!file.dropped) return relabel(await readIds(file.path, size), size);
+  const ids = file.dropped ? await droppedIds(file, size) : await readIds(file.path, size);
+  let greatest = 0;
+  for (const id of ids) if (id > greatest) greatest = id;
+  if (greatest > 0xffff) throw new BadFrameError(file.path, `holds id ${greatest}, expected ids up to 65535`);
+  return { width: size.width, height: size.height, count: greatest + 1, ids: Uint16Array.from(ids) };
+}
+
+async function droppedIds(file: OwnFile, size: Size): Promise<Uint16Array> {
   const found = await readArrow(file.path, SUPERPIXELS).catch((error: Error) => {
     throw new BadFrameError(file.path, error.message);
   });
   const ids = found?.columns.superpixel;
   if (ids?.length !== size.width * size.height)
     throw new BadFrameError(file.path, `has ${ids?.length} rows, expected ${size.width}·${size.height}`);
-  return relabel(ids, size);
+  return ids;
 }
 
 /** The superpixels that a frame's scores speak of; undefined where none are stored. @throws BadFrameError */
@@ -81,7 +93,9 @@ export function storedSuperpixels(
   keys: FrameKeys,
 ): Promise<Superpixels | undefined> {
   const own = keys.own.superpixels;
-  return own?.dropped ? readOwnSuperpixels(own, run.size) : superpixelTable(run.folder).read(frame);
+  return own?.dropped
+    ? readOwnSuperpixels(own, run.size)
+    : superpixelTable(run.folder).read(frame, keys.superpixels);
 }
 
 /** The probabilities that a frame's scores were computed from; undefined where none are stored. @throws BadFrameError */
@@ -91,5 +105,7 @@ export function storedProbabilities(
   keys: FrameKeys,
 ): Promise<ProbabilityMap | undefined> {
   const own = keys.own.probabilities;
-  return own?.dropped ? readProbabilities(own.path, run.size) : probabilityTable(run.folder).read(frame);
+  return own?.dropped
+    ? readProbabilities(own.path, run.size)
+    : probabilityTable(run.folder).read(frame, keys.probabilities);
 }

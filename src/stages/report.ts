@@ -239,7 +239,7 @@ async function detailSources(
     ] as const
   ).flatMap(([title, column, range]) => {
     if (range === undefined || rows.length === 0) return [];
-    const scores = new Float32Array(rows.length).fill(Number.NaN);
+    const scores = new Float32Array(Math.max(...rows.map((row) => row.superpixel)) + 1).fill(Number.NaN);
     for (const row of rows) scores[row.superpixel] = row[column] ?? Number.NaN;
     return [{ title, scores, range }];
   });

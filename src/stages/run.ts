@@ -23,12 +23,29 @@ export interface Run {
   readonly monitor: Monitor;
 }
 
+/**
+ * Folders and files among the options, from the working folder they were given in.
+ * @throws UserError where one is not there
+ */
+function absolutePaths(given: Partial<RunOptions>): Partial<RunOptions> {
+  const found: Record<string, string> = {};
+  for (const name of ['model', 'probabilities', 'superpixels'] as const) {
+    const path = given[name];
+    if (path == null) continue;
+    if (!existsSync(path)) throw new UserError(`Option ${name}: there is no folder ${path}.`);
+    found[name] = resolve(path);
+  }
+  if (given.labelled !== undefined && existsSync(given.labelled)) found.labelled = resolve(given.labelled);
+  return found;
+}
+
 /** Frames that the listing found bad are named up to this many; the report and the frames table have all. */
 const BAD_SHOWN = 20;
 
 const manifestSchema = z.object({
   recording: z.string(),
-  options: runOptions.partial(),
+  // Options of another version may be unknown here; what is known is kept.
+  options: z.object(runOptions.shape).partial(),
 });
 
 /**
@@ -53,13 +70,15 @@ export async function openRun(
     throw new UserError(
       `There is no run folder ${out}: expected one made by viewal replay, or --recording <folder>.`,
     );
+  if (recording !== undefined && !existsSync(recording))
+    throw new UserError(`There is no folder ${recording}: expected a recording.`);
   const folder = await RunFolder.open(out);
   const stored = manifestSchema.safeParse(await folder.readManifest()).data;
   const source = recording ?? stored?.recording;
   if (source === undefined)
     throw new UserError(`${out} does not say which recording it is of: expected --recording <folder>.`);
 
-  const options = parseOptions({ ...(resume ? stored?.options : {}), ...given });
+  const options = parseOptions({ ...(resume ? stored?.options : {}), ...given, ...absolutePaths(given) });
   const opened = await openRecording(source, { format: options.format });
   const [width, height] = options.size.split('x').map(Number);
   const scenes = new Map<string, FrameEntry[]>();
@@ -80,13 +99,12 @@ export async function openRun(
         `${out} was made with other options (${changed.join(', ')}): what they affect is made again.`,
       );
   }
-  await folder.writeManifest({ recording: opened.path, options });
-
   for (const bad of opened.bad.slice(0, BAD_SHOWN))
     monitor.warn(`skipped ${frameName(bad)}: ${bad.file}: ${bad.reason}`);
   if (opened.bad.length > BAD_SHOWN)
     monitor.warn(`skipped ${opened.bad.length - BAD_SHOWN} more frames; the frames table names them`);
 
   const training = await trainingFrames(opened, options);
+  await folder.writeManifest({ recording: opened.path, options });
   return { folder, recording: opened, options, size: { width, height }, scenes, training, monitor };
 }

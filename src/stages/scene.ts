@@ -1,3 +1,5 @@
+import { UserError } from '../errors.js';
+import { frameName } from '../frame.js';
 import type { FrameEntry } from '../sources/recording.js';
 import type { PointStore } from '../store/point-store.js';
 import type { FrameRow, ScoreRow } from '../tables/schemas.js';
@@ -32,5 +34,22 @@ export async function listScenes(run: Run, probabilityKey: string): Promise<Scen
   const scenes: Scene[] = [];
   for (const [name, entries] of run.scenes)
     scenes.push({ name, entries, keys: await sceneKeys(run, entries, probabilityKey) });
+  tellOwnSuperpixels(run, scenes);
   return scenes;
+}
+
+/** @throws UserError where a folder of superpixels was given and has none of any frame */
+function tellOwnSuperpixels(run: Run, scenes: readonly Scene[]): void {
+  const { superpixels } = run.options;
+  if (superpixels === null) return;
+  const frames = scenes.flatMap((scene) => [...scene.keys.frames.values()]);
+  const missing = frames.filter((frame) => frame.own.superpixels === undefined).length;
+  if (missing === frames.length)
+    throw new UserError(
+      `${superpixels} has superpixels of no frame: expected files such as ${frameName(run.recording.frames[0])}.png.`,
+    );
+  if (missing > 0)
+    run.monitor.note(
+      `${missing} of ${frames.length} frames have no superpixels in ${superpixels}: theirs are cut here`,
+    );
 }

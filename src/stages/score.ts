@@ -53,17 +53,20 @@ async function pairwiseScorer(run: Run, scene: ObservedScene, used: readonly Fra
 }
 
 function scoreRows(frame: FrameRow, scores: SuperpixelScores): ScoreRow[] {
-  return Array.from(scores.pixels, (pixels, superpixel) => {
+  return [...scores.pixels.entries()].flatMap(([superpixel, pixels]) => {
+    if (pixels === 0) return []; // an id that the user's own file leaves out
     const scored = scores.scoredPixels[superpixel];
-    return {
-      scene: frame.scene,
-      frame: frame.frame,
-      superpixel,
-      pixels,
-      scored_pixels: scored,
-      view_entropy: scored > 0 ? scores.viewEntropy[superpixel] : null,
-      view_divergence: scored > 0 ? scores.viewDivergence[superpixel] : null,
-      views: scored > 0 ? scores.views[superpixel] : null,
-    };
+    return [
+      {
+        scene: frame.scene,
+        frame: frame.frame,
+        superpixel,
+        pixels,
+        scored_pixels: scored,
+        view_entropy: scored > 0 ? scores.viewEntropy[superpixel] : null,
+        view_divergence: scored > 0 ? scores.viewDivergence[superpixel] : null,
+        views: scored > 0 ? scores.views[superpixel] : null,
+      },
+    ];
   });
 }

@@ -1,5 +1,5 @@
 import { map, mergeMap, type OperatorFunction, of } from 'rxjs';
-import { BadFrameError } from '../errors.js';
+import { BadFrameError, UserError } from '../errors.js';
 import { type Frame, frameName } from '../frame.js';
 import { loadNetwork } from '../model/checkpoint.js';
 import type { ProbabilityMap } from '../model/probability-map.js';
@@ -25,27 +25,32 @@ export interface ProbabilitySource {
 
 /** The user's own maps alone: a frame without one cannot be used. */
 export function ownMapsOnly(run: Run): ProbabilitySource {
-  return missingMaps('own maps', `has no map in ${run.options.probabilities}`);
-}
-
-/** Stored maps alone, those that a network with this key made: what is missing must be inferred first. */
-export function storedMapsOnly(key: string): ProbabilitySource {
-  return missingMaps(key, 'has no stored probabilities: run viewal infer first');
-}
-
-function missingMaps(key: string, reason: string): ProbabilitySource {
-  const refuse = map((frame: Frame): ProbabilityMap => {
-    throw new BadFrameError(frameName(frame), reason);
+  return refusing('own maps', (frame) => {
+    throw new BadFrameError(frameName(frame), `has no map in ${run.options.probabilities}`);
   });
-  return { key, compute: refuse, close: async () => {} };
+}
+
+/** Stored maps alone, those that a network with this key made: where one is missing, the run stops. */
+export function storedMapsOnly(key: string): ProbabilitySource {
+  return refusing(key, (frame) => {
+    throw new UserError(`${frameName(frame)} has no stored probabilities: run viewal infer first.`);
+  });
+}
+
+function refusing(key: string, refuse: (frame: Frame) => ProbabilityMap): ProbabilitySource {
+  return { key, compute: map(refuse), close: async () => {} };
 }
 
 /** Whether every frame has a map of the user's own, so that no network is needed. */
 export async function hasOwnMaps(run: Run): Promise<boolean> {
-  if (run.options.probabilities !== null) return true;
+  let own = 0;
   for (const entry of run.recording.frames)
-    if ((await ownFileOf(run, PROBABILITIES, entry)) === undefined) return false;
-  return true;
+    if ((await ownFileOf(run, PROBABILITIES, entry)) !== undefined) own++;
+  if (run.options.probabilities !== null && own === 0)
+    throw new UserError(
+      `${run.options.probabilities} has no map of any frame: expected files such as ${frameName(run.recording.frames[0])}.npy.`,
+    );
+  return run.options.probabilities !== null || own === run.recording.frames.length;
 }
 
 /**

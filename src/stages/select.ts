@@ -4,9 +4,18 @@ import { OverlapIndex } from '../selection/overlap-index.js';
 import { pickSurfaces } from '../selection/pick.js';
 import { PriorityQueue } from '../selection/priority-queue.js';
 import { VoxelTable } from '../store/voxel-table.js';
+import { readArrowMetadata } from '../tables/arrow.js';
 import { incidenceTable } from '../tables/frame-tables.js';
 import { readParquet, writeParquet } from '../tables/parquet.js';
-import { PICKS, type PickRow, type ScoreRow, SELECTIONS, type SelectionRow } from '../tables/schemas.js';
+import {
+  ARROW_TABLES,
+  PARQUET_TABLES,
+  PICKS,
+  type PickRow,
+  type ScoreRow,
+  SELECTIONS,
+  type SelectionRow,
+} from '../tables/schemas.js';
 import type { Run } from './run.js';
 import type { Scene, ScoredScene } from './scene.js';
 
@@ -28,29 +37,34 @@ export async function pickScene(run: Run, scene: ScoredScene): Promise<readonly 
 
   const voxels = new VoxelTable();
   const index = new OverlapIndex();
+  /** Number of each frame's superpixel 0 in the index. */
+  const firstOf = new Map<string, number>();
   const table = incidenceTable(run.folder);
   for (const row of scene.frames) {
     if (!row.used) continue;
     const frame = { scene: row.scene, id: row.frame };
     const binned = await table.read(frame, scene.keys.frames.get(frame.id)?.incidences);
     if (binned === undefined) throw new Error(`the incidences of ${row.scene}/${row.frame} have gone`);
-    index.add(binned.incidences, voxels.addAll(binned.incidences.voxels));
+    firstOf.set(frame.id, index.add(binned.incidences, voxels.addAll(binned.incidences.voxels)));
   }
 
   const trained = new Set(scene.frames.filter((frame) => frame.trained).map((frame) => frame.frame));
   const queue = new PriorityQueue();
-  const divergence = new Float64Array(scene.scores.length);
-  scene.scores.forEach((score, superpixel) => {
-    if (score.view_entropy === null || trained.has(score.frame)) return;
+  const divergence = new Float64Array(index.superpixels);
+  const scores: ScoreRow[] = [];
+  for (const score of scene.scores) {
+    const superpixel = firstOf.get(score.frame)! + score.superpixel;
+    scores[superpixel] = score;
+    if (score.view_entropy === null || trained.has(score.frame)) continue;
     queue.set(superpixel, score.view_entropy);
     divergence[superpixel] = score.view_divergence ?? 0;
-  });
+  }
 
   const picks: PickRow[] = [];
   const meter = budgetMeter(run);
   if (!meter.spent) {
     for (const pick of pickSurfaces(queue, divergence, index)) {
-      const row = pickRow(scene.scores[pick.superpixel], scene.scores[pick.trigger], pick.overlapSet);
+      const row = pickRow(scores[pick.superpixel], scores[pick.trigger], pick.overlapSet);
       picks.push(row);
       meter.add(row.pixels);
       if (meter.spent) break;
@@ -83,7 +97,7 @@ export function selectionsKey(scenes: readonly Scene[]): string {
   );
 }
 
-/** Writes the selections table, one for the whole run. */
+/** Writes the selections table, one for the whole run, and drops what is stored of scenes that it is not of. */
 export async function writeSelections(
   run: Run,
   scenes: readonly Scene[],
@@ -93,4 +107,9 @@ export async function writeSelections(
   const key = selectionsKey(scenes);
   if ((await readParquet(file, SELECTIONS, key)) === undefined)
     await writeParquet(file, SELECTIONS, key, selections);
+  await run.folder.keepScenes(
+    [...PARQUET_TABLES, ...ARROW_TABLES].map((table) => table.name),
+    run.scenes.keys(),
+    async (path) => path.endsWith('.parquet') || (await readArrowMetadata(path))?.key !== undefined,
+  );
 }

@@ -41,6 +41,10 @@ export async function trainStage(run: Run): Promise<string> {
       `${recording.path} has no labelled frames to train on: expected labels, or --model <folder>, or --probabilities <folder>.`,
     );
 
+  if (recording.classes.length < 2)
+    throw new UserError(
+      `Expected labels of at least 2 classes, ${recording.path} has ${recording.classes.length}.`,
+    );
   const config = { width: options.width, head: options.head, classes: recording.classes.length };
   const settings = { ...TRAINING_DEFAULTS, seed: options.seed, steps: options.steps };
   const key = digest(
@@ -49,7 +53,7 @@ export async function trainStage(run: Run): Promise<string> {
     config,
     settings,
     options.size,
-    frames.map((e) => [frameName(e), e.fingerprint]),
+    frames.map((e) => [frameName(e), e.fingerprint, e.labelFingerprint]),
   );
   const historyFile = folder.runFile(HISTORY.name);
   const modelFile = join(folder.modelFolder, MODEL_FILE);
@@ -74,10 +78,13 @@ export async function trainStage(run: Run): Promise<string> {
 
   await startBackend(options.backend);
   const trainer = new Trainer(state, images);
-  const progress = monitor.begin('train', options.steps, 'steps');
+  const progress = monitor.begin('train', options.steps, 'steps', state.step);
   try {
-    progress.advance(state.step);
     for await (const { step, loss, learningRate } of trainer.run()) {
+      if (!Number.isFinite(loss))
+        throw new UserError(
+          `Training diverged: the loss of step ${step} is ${loss}; nothing of it was saved.`,
+        );
       history.push({ step, loss, learning_rate: learningRate });
       progress.advance(1, `loss ${loss.toFixed(3)}`);
       if (step % SAVE_EVERY === 0 && step < options.steps) {

@@ -26,11 +26,9 @@ export class CpuPointStore implements PointStore {
 
   async integrate(incidences: Incidences, name: string): Promise<void> {
     const ids = this.#idsOf(incidences);
-    const { pixels, voxel } = incidences;
-    const own = new Uint32Array(ids.length);
-    for (let row = 0; row < pixels.length; row++) own[voxel[row]] += pixels[row];
+    const own = pixelsByVoxel(incidences);
     for (let i = 0; i < ids.length; i++) {
-      const seen = this.#chunks[ids[i] >>> CHUNK_BITS][(ids[i] & CHUNK_MASK) * this.#stride];
+      const seen = this.#pixelsOf(ids[i]);
       if (seen + own[i] > MAX_PIXELS)
         throw new BadFrameError(
           name,
@@ -41,7 +39,11 @@ export class CpuPointStore implements PointStore {
   }
 
   async remove(incidences: Incidences): Promise<void> {
-    this.#add(incidences, this.#idsOf(incidences), -1);
+    const ids = this.#idsOf(incidences);
+    const own = pixelsByVoxel(incidences);
+    for (let i = 0; i < ids.length; i++)
+      if (this.#pixelsOf(ids[i]) < own[i]) throw new Error('removed a frame that is not in the store');
+    this.#add(incidences, ids, -1);
   }
 
   async merge(points: Points): Promise<void> {
@@ -49,11 +51,12 @@ export class CpuPointStore implements PointStore {
     if (points.classes !== C)
       throw new UserError(`A store of ${C} classes cannot take in points of ${points.classes} classes.`);
     const ids = this.#reserve(points.voxels);
+    for (let i = 0; i < ids.length; i++)
+      if (this.#pixelsOf(ids[i]) + points.pixels[i] > MAX_PIXELS)
+        throw new UserError(`Merged stores would hold more than ${MAX_PIXELS} pixels in one voxel.`);
     for (let i = 0; i < ids.length; i++) {
       const chunk = this.#chunks[ids[i] >>> CHUNK_BITS];
       const at = (ids[i] & CHUNK_MASK) * this.#stride;
-      if (chunk[at] + points.pixels[i] > MAX_PIXELS)
-        throw new UserError(`Merged stores would hold more than ${MAX_PIXELS} pixels in one voxel.`);
       chunk[at] += points.pixels[i];
       chunk[at + 1] += points.frames[i];
       for (let c = 0; c < C; c++) {
@@ -66,8 +69,7 @@ export class CpuPointStore implements PointStore {
   async snapshot(): Promise<Points> {
     const { classes: C, voxels } = this;
     const order: number[] = [];
-    for (let id = 0; id < voxels.count; id++)
-      if (this.#chunks[id >>> CHUNK_BITS][(id & CHUNK_MASK) * this.#stride] > 0) order.push(id);
+    for (let id = 0; id < voxels.count; id++) if (this.#pixelsOf(id) > 0) order.push(id);
     order.sort(
       (a, b) =>
         voxels.coordinate(a, 0) - voxels.coordinate(b, 0) ||
@@ -115,11 +117,10 @@ export class CpuPointStore implements PointStore {
     const V = ids.length;
 
     // The frame's own share of each voxel, over all superpixels that meet there.
-    const ownPixels = new Uint32Array(V);
+    const ownPixels = pixelsByVoxel(incidences);
     const ownP = new Uint32Array(V * C);
     const ownNegLog = new Uint32Array(V * C);
     for (let row = 0, from = 0; row < pixels.length; row++) {
-      ownPixels[voxel[row]] += pixels[row];
       const to = voxel[row] * C;
       for (let c = 0; c < C; c++, from++) {
         ownP[to + c] += sumP[from];
@@ -202,6 +203,11 @@ export class CpuPointStore implements PointStore {
     return scores;
   }
 
+  /** Pixels seen in a voxel. */
+  #pixelsOf(id: number): number {
+    return this.#chunks[id >>> CHUNK_BITS][(id & CHUNK_MASK) * this.#stride];
+  }
+
   /** Ids of the voxels of a frame that has been integrated. */
   #knownIds(incidences: Incidences): Uint32Array {
     const ids = new Uint32Array(incidences.voxels.length / 3);
@@ -254,4 +260,11 @@ export class CpuPointStore implements PointStore {
     }
     for (const id of ids) this.#chunks[id >>> CHUNK_BITS][(id & CHUNK_MASK) * this.#stride + 1] += sign;
   }
+}
+
+/** The frame's pixels in each of its voxels, over all superpixels that meet there. */
+function pixelsByVoxel({ voxels, voxel, pixels }: Incidences): Uint32Array {
+  const own = new Uint32Array(voxels.length / 3);
+  for (let row = 0; row < pixels.length; row++) own[voxel[row]] += pixels[row];
+  return own;
 }

@@ -18,8 +18,6 @@ export const LOG_SCALE = 2 ** 10;
 export const ENTROPY_SCALE = 2 ** 12;
 /** Probabilities are clamped to this inside logarithms. */
 export const MIN_P = 1e-8;
-/** The most classes that the scales allow for. */
-export const MAX_CLASSES = 255;
 
 /** Fixed-point terms of one probability, indexed by its half-precision bits. */
 export interface FixedPointTerms {

@@ -43,7 +43,7 @@ export interface PointStore {
   readonly classes: number;
   /** Adds a frame's incidences. @throws BadFrameError, and changes nothing, where a sum could overflow */
   integrate(incidences: Incidences, name: string): Promise<void>;
-  /** Subtracts a frame's incidences, which must have been integrated before. */
+  /** Subtracts a frame's incidences. @throws Error, and changes nothing, where they had not been integrated */
   remove(incidences: Incidences): Promise<void>;
   /** Adds the voxels of another store, for instance of a snapshot read back. */
   merge(points: Points): Promise<void>;

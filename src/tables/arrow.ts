@@ -89,8 +89,7 @@ export async function writeArrow<S extends ArrowSchema>(
 
 /**
  * Reads what a file says of itself, from its footer.
- * @returns undefined where there is no such file; no key and no entries where it is damaged or no Arrow file, since our
- * own files appear whole or not at all
+ * @returns undefined where there is no such file, or it is damaged or no Arrow file
  */
 export async function readArrowMetadata(path: string): Promise<ArrowMetadata | undefined> {
   let file: Awaited<ReturnType<typeof open>>;
@@ -105,7 +104,7 @@ export async function readArrowMetadata(path: string): Promise<ArrowMetadata | u
     await reader.open();
     return metadataOf(reader.schema);
   } catch {
-    return { key: undefined, entries: new Map() };
+    return undefined;
   } finally {
     await file.close();
   }
@@ -113,8 +112,8 @@ export async function readArrowMetadata(path: string): Promise<ArrowMetadata | u
 
 /**
  * Reads an Arrow IPC file whole; the columns are views on its bytes.
- * @returns undefined where there is no such file, or where it does not carry the key asked for
- * @throws UserError where the file is damaged or its columns are not those of the schema
+ * @returns undefined where there is no such file, or where it does not carry the key asked for whole
+ * @throws UserError where, with no key asked for, the file is damaged or its columns are not those of the schema
  */
 export async function readArrow<S extends ArrowSchema>(
   path: string,
@@ -149,6 +148,8 @@ export async function readArrow<S extends ArrowSchema>(
     }
     return { columns: columns as Columns<S>, classes, entries: metadata.entries };
   } catch (error) {
+    // With a key asked for, a damaged file is one that is not current, and is made again.
+    if (key !== undefined) return undefined;
     throw new UserError(
       `Could not read ${path} as a table of ${schema.name}: ${(error as Error).message}. Remove the file to have it made again.`,
     );

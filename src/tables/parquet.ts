@@ -46,8 +46,8 @@ export async function writeParquet<S extends ParquetSchema>(
 
 /**
  * Reads a Parquet file whole.
- * @returns undefined where there is no such file, or where it carries another key than the one asked for
- * @throws UserError where the file is damaged or lacks a column
+ * @returns undefined where there is no such file, or where it does not carry the key asked for whole
+ * @throws UserError where, with no key asked for, the file is damaged
  */
 export async function readParquet<S extends ParquetSchema>(
   path: string,
@@ -62,10 +62,10 @@ export async function readParquet<S extends ParquetSchema>(
     const columns = Object.keys(schema.columns);
     if (Number(metadata.num_rows) === 0) return [];
     const rows = await parquetReadObjects({ file, metadata, columns });
-    // An optional list column left empty reads back as undefined or null.
     return rows as Row<S>[];
   } catch (error) {
-    if (isMissing(error)) return undefined;
+    // With a key asked for, a damaged file is one that is not current, and is made again.
+    if (isMissing(error) || key !== undefined) return undefined;
     throw new UserError(
       `Could not read ${path} as a table of ${schema.name}: ${(error as Error).message}. Remove the file to have it made again.`,
     );

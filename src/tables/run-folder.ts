@@ -1,7 +1,7 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { UserError } from '../errors.js';
-import { isMissing, TEMPORARY, writeFileAtomically } from '../files.js';
+import { isLeftover, isMissing, writeFileAtomically } from '../files.js';
 
 const MANIFEST = 'run.json';
 
@@ -29,7 +29,7 @@ export class RunFolder {
         throw new UserError(`Could not make the run folder ${path}: ${cause.message}.`);
       });
     }
-    const leftovers = entries.filter((entry) => entry.endsWith(TEMPORARY));
+    const leftovers = entries.filter(isLeftover);
     if (entries.length > leftovers.length && !entries.includes(MANIFEST))
       throw new UserError(
         `Expected ${path} to be empty or a run folder (with a ${MANIFEST}); choose another --out.`,
@@ -59,6 +59,28 @@ export class RunFolder {
 
   get report(): string {
     return join(this.path, 'report.html');
+  }
+
+  /**
+   * Removes what is stored of scenes that are not among those given: queries over all scenes would find it. Files that
+   * are not ours, as `isOurs` tells, stay.
+   */
+  async keepScenes(
+    tables: readonly string[],
+    scenes: Iterable<string>,
+    isOurs: (path: string) => Promise<boolean>,
+  ): Promise<void> {
+    const kept = new Set([...scenes].map((scene) => `scene=${encode(scene)}`));
+    for (const table of tables) {
+      const partitions = await readdir(join(this.path, table)).catch(() => []);
+      for (const partition of partitions) {
+        if (!partition.startsWith('scene=') || kept.has(partition)) continue;
+        const folder = join(this.path, table, partition);
+        for (const file of await readdir(folder))
+          if (await isOurs(join(folder, file))) await rm(join(folder, file));
+        await rmdir(folder).catch(() => {}); // others' files keep it
+      }
+    }
   }
 
   /** What `run.json` holds; undefined in a new folder. */

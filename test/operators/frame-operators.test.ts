@@ -1,11 +1,25 @@
-import { EMPTY, from, lastValueFrom, map, NEVER, of, pipe, Subject, throwError, toArray } from 'rxjs';
+import {
+  concatMap,
+  EMPTY,
+  from,
+  lastValueFrom,
+  map,
+  NEVER,
+  of,
+  pipe,
+  Subject,
+  throwError,
+  toArray,
+} from 'rxjs';
 import { describe, expect, test } from 'vitest';
 import { BadFrameError } from '../../src/errors.js';
 import type { Segmenter } from '../../src/model/segmenter.js';
 import { bin } from '../../src/operators/bin.js';
 import { cutSuperpixels } from '../../src/operators/cut-superpixels.js';
+import { Turns } from '../../src/operators/in-turn.js';
 import { integrate } from '../../src/operators/integrate.js';
 import { observe } from '../../src/operators/observe.js';
+import { pull } from '../../src/operators/pull.js';
 import { segment } from '../../src/operators/segment.js';
 import { selectByWindow } from '../../src/operators/select-by-window.js';
 import { skipBadFrames } from '../../src/operators/skip-bad-frames.js';
@@ -71,6 +85,31 @@ describe('skipBadFrames', () => {
     expect(told).toEqual(['a.png: is truncated']);
     await expect(lastValueFrom(throwError(() => new Error('disk')).pipe(skip))).rejects.toThrow('disk');
     expect(await lastValueFrom(of(1, 2).pipe(skip, toArray()))).toEqual([1, 2]);
+  });
+});
+
+describe('Turns', () => {
+  test('let a step be taken in the order of setting out, whoever arrives first, past those that fail', async () => {
+    const turns = new Turns();
+    const log: number[] = [];
+    const later = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+    const take = concatMap(async (x: number) => {
+      await later(3 - x);
+      log.push(x);
+      return x;
+    });
+    const project = (x: number) => {
+      const step = turns.inTurn(take);
+      const arrive = from(
+        later(10 * (4 - x)).then(() => (x === 1 ? Promise.reject(new BadFrameError('1', 'bad')) : x)),
+      );
+      return arrive.pipe(
+        step,
+        skipBadFrames(() => {}),
+      );
+    };
+    await lastValueFrom(pull([0, 1, 2, 3], 4, project).pipe(toArray()));
+    expect(log).toEqual([0, 2, 3]);
   });
 });
 

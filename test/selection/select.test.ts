@@ -111,6 +111,14 @@ describe('picking', () => {
     ]);
   });
 
+  test('what overlaps the pick but not the trigger goes too', () => {
+    // The trigger 0 overlaps 1, which is picked; 2 overlaps 1 but not 0.
+    const index = indexOf([[{ 0: 10 }], [{ 0: 5, 1: 5 }], [{ 1: 10 }]]);
+    expect([...pickSurfaces(queueOf([3, 1, 2]), [0, 1, 0], index)]).toEqual([
+      { superpixel: 1, trigger: 0, triggerEntropy: 3, overlapSet: 3 },
+    ]);
+  });
+
   test('ties go to the smaller number', () => {
     const index = indexOf([[{ 0: 1 }], [{ 0: 1 }], [{ 0: 1 }]]);
     expect([...pickSurfaces(queueOf([1, 1, 1]), [5, 5, 5], index)]).toEqual([
@@ -170,7 +178,7 @@ describe('budgets', () => {
 
   test.each(['', '2', 'images', '-1images', '0%', '101%', '1.5superpixels', '2 apples'])(
     'refuses "%s"',
-    (text) => expect(() => parseBudget(text)).toThrow(/^Expected/),
+    (text) => expect(() => parseBudget(text)).toThrow(/^Option budget: expected/),
   );
 
   test('images are overrun by less than one region; superpixels not at all', () => {

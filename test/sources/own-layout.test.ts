@@ -183,6 +183,25 @@ describe('fingerprints', () => {
     expect(await changed('hall/intrinsics.json', 1e9)).toEqual([true, false, true, false]);
     expect(await changed('recording.json', 1e9)).toEqual([true, true, true, true]);
   });
+
+  it('of labels stand apart from those of the rest', async () => {
+    const label = 'kitchen/000001.label.png';
+    const path = await writeRecording({
+      ...files,
+      [label]: png(
+        8,
+        6,
+        ramp(48, (i) => i % 2),
+      ),
+    });
+    const [scene, id] = label.slice(0, -'.label.png'.length).split('/');
+    const entry = async () =>
+      (await openRecording(path)).frames.find((one) => one.scene === scene && one.id === id)!;
+    const before = await entry();
+    await utimes(join(path, label), 1e9, 1e9);
+    expect((await entry()).fingerprint).toBe(before.fingerprint);
+    expect((await entry()).labelFingerprint).not.toBe(before.labelFingerprint);
+  });
 });
 
 describe('bad frames in our own layout', () => {

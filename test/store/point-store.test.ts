@@ -326,6 +326,19 @@ describe('the store', () => {
     expect(points.pixels.reduce((a, b) => a + b, 0)).toBe(40_000);
   });
 
+  test('refuses to remove what it never held, and a merge past its bound, and is left as it was', async () => {
+    const rows = binned(randomFrame(1));
+    const store = await storeOf([rows]);
+    const before = await store.snapshot();
+    await expect(store.remove(binned(randomFrame(2)))).rejects.toThrow(/not in the store/);
+    const full = {
+      ...before,
+      pixels: before.pixels.map((n, i) => (i === before.pixels.length - 1 ? MAX_PIXELS : n)),
+    };
+    await expect(store.merge(full)).rejects.toThrow(/180000/);
+    expect(await store.snapshot()).toEqual(before);
+  });
+
   test('refuses another number of classes', async () => {
     const store = new CpuPointStore(3);
     await expect(store.integrate(binned(randomFrame(1, { classes: 4 })), 'a')).rejects.toThrow(/3 classes/);
