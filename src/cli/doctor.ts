@@ -23,6 +23,7 @@ async function describeMachine(choice: BackendChoice): Promise<string> {
     ...found.backends.map(
       ({ name, available, detail }) => `${available ? '✓' : '✗'} ${name.padEnd(6)} ${detail}`,
     ),
+    '✗ GPU    not used by this version',
     `chosen: ${found.chosen}, ${found.reason}`,
   ].join('\n');
 }

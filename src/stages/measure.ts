@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import { BadFrameError } from '../errors.js';
 import { frameName } from '../frame.js';
 import { digest } from '../hash.js';
+import { loadNetwork } from '../model/checkpoint.js';
 import { ConfusionMatrix } from '../model/evaluate.js';
 import { mostProbable } from '../model/probability-map.js';
 import type { FrameEntry } from '../sources/recording.js';
@@ -32,7 +34,7 @@ export async function measureStage(run: Run, scenes: readonly Scene[]): Promise<
     trained: labelled.filter(({ entry }) => training.has(frameName(entry))),
     pool: labelled.filter(({ entry }) => !training.has(frameName(entry))),
   };
-  if (labelled.length === 0) return [];
+  if (labelled.length === 0 || !(await sameClasses(run))) return [];
   const progress = monitor.begin('measure', labelled.length, 'frames');
   const rows: MetricRow[] = [];
   let missing = 0;
@@ -51,6 +53,13 @@ export async function measureStage(run: Run, scenes: readonly Scene[]): Promise<
   // Measured again once all maps are there.
   if (missing === 0) await writeParquet(folder.runFile(METRICS.name), METRICS, key, rows);
   return rows;
+}
+
+/** Whether class c of the maps is class c of the labels, as far as can be known: own maps do not name theirs. */
+async function sameClasses({ options, recording }: Run): Promise<boolean> {
+  if (options.model === null || options.probabilities !== null) return true;
+  const { classNames } = await loadNetwork(options.model);
+  return isDeepStrictEqual(classNames, recording.classes);
 }
 
 /** Adds a frame's pixels, unless it is bad or its map is of other classes than the labels. */

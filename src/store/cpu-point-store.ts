@@ -25,7 +25,12 @@ export class CpuPointStore implements PointStore {
   }
 
   async integrate(incidences: Incidences, name: string): Promise<void> {
-    const ids = this.#idsOf(incidences);
+    if (incidences.classes !== this.classes)
+      throw new BadFrameError(
+        name,
+        `has a map of ${incidences.classes} classes, those before it had ${this.classes}`,
+      );
+    const ids = this.#reserve(incidences.voxels);
     const own = pixelsByVoxel(incidences);
     for (let i = 0; i < ids.length; i++) {
       const seen = this.#pixelsOf(ids[i]);
@@ -39,10 +44,10 @@ export class CpuPointStore implements PointStore {
   }
 
   async remove(incidences: Incidences): Promise<void> {
-    const ids = this.#idsOf(incidences);
+    const ids = this.#knownIds(incidences);
     const own = pixelsByVoxel(incidences);
     for (let i = 0; i < ids.length; i++)
-      if (this.#pixelsOf(ids[i]) < own[i]) throw new Error('removed a frame that is not in the store');
+      if (this.#pixelsOf(ids[i]) < own[i]) throw new Error('the frame is not in the store');
     this.#add(incidences, ids, -1);
   }
 
@@ -217,7 +222,7 @@ export class CpuPointStore implements PointStore {
         incidences.voxels[at + 1],
         incidences.voxels[at + 2],
       );
-      if (id < 0) throw new Error('scored a frame that is not in the store');
+      if (id < 0) throw new Error('the frame is not in the store');
       ids[v] = id;
     }
     return ids;
@@ -228,14 +233,6 @@ export class CpuPointStore implements PointStore {
     if (this.#local.length < this.voxels.count) this.#local = new Uint32Array(2 * this.voxels.count);
     for (let v = 0; v < ids.length; v++) this.#local[ids[v]] = v + 1;
     return this.#local;
-  }
-
-  #idsOf(incidences: Incidences): Uint32Array {
-    if (incidences.classes !== this.classes)
-      throw new UserError(
-        `The store holds ${this.classes} classes, the frame's probabilities have ${incidences.classes}.`,
-      );
-    return this.#reserve(incidences.voxels);
   }
 
   #reserve(voxels: Int32Array): Uint32Array {

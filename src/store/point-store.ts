@@ -41,7 +41,10 @@ export interface SuperpixelScores {
  */
 export interface PointStore {
   readonly classes: number;
-  /** Adds a frame's incidences. @throws BadFrameError, and changes nothing, where a sum could overflow */
+  /**
+   * Adds a frame's incidences.
+   * @throws BadFrameError, and changes nothing, where a sum could overflow or the classes are of another number
+   */
   integrate(incidences: Incidences, name: string): Promise<void>;
   /** Subtracts a frame's incidences. @throws Error, and changes nothing, where they had not been integrated */
   remove(incidences: Incidences): Promise<void>;
