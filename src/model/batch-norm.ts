@@ -1,7 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { channelMean } from './channel-mean.js';
 import { type Activation, BATCH_NORM_EPSILON } from './deeplab.js';
-import type { NormalisedBatch } from './training-ops.js';
+
+export interface NormalisedBatch {
+  readonly y: tf.Tensor4D;
+  /** Statistics of the batch [C], kept beyond any tidy: the caller disposes them. The variance is the biased one. */
+  readonly mean: tf.Tensor1D;
+  readonly variance: tf.Tensor1D;
+}
 
 /**
  * Batch norm with the batch's own statistics and activation, with its gradient written out (Ioffe and Szegedy

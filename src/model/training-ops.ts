@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { batchNorm } from './batch-norm.js';
+import { batchNorm, type NormalisedBatch } from './batch-norm.js';
 import type { Activation } from './deeplab.js';
 import { crossEntropy } from './loss.js';
 import { momentumStep, type SgdOptions } from './sgd.js';
@@ -21,13 +21,6 @@ export interface TrainingOps {
     velocity: tf.Tensor,
     options: SgdOptions,
   ): { readonly weights: tf.Tensor; readonly velocity: tf.Tensor };
-}
-
-export interface NormalisedBatch {
-  readonly y: tf.Tensor4D;
-  /** Statistics of the batch [C], kept beyond any tidy: the caller disposes them. The variance is the biased one. */
-  readonly mean: tf.Tensor1D;
-  readonly variance: tf.Tensor1D;
 }
 
 export const composedOps: TrainingOps = { batchNorm, crossEntropy, momentumStep };

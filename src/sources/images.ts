@@ -1,15 +1,8 @@
 import sharp, { type OutputInfo, type Sharp, type SharpOptions } from 'sharp';
 import { BadFrameError } from '../errors.js';
 import type { Size } from '../frame.js';
+import type { GreyImage } from './grey-image.js';
 import { decodePgm, isPgm } from './pgm.js';
-
-/** An image whose values are numbers, not shades: depths, class ids, superpixel ids. */
-export interface GreyImage extends Size {
-  /** Bits of a value as stored. */
-  readonly bits: 8 | 16;
-  /** H×W, the stored values, unscaled. */
-  readonly data: Uint8Array | Uint16Array;
-}
 
 /** More than any camera has; keeps a damaged header from asking for gigabytes. */
 const MAX_PIXELS = 2 ** 26;

@@ -1,5 +1,5 @@
 import { BadFrameError } from '../errors.js';
-import type { GreyImage } from './images.js';
+import type { GreyImage } from './grey-image.js';
 
 const WHITESPACE = /\s/;
 
