@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { frameName } from '../frame.js';
 import { averageBySuperpixel, scorePairwise } from '../geometry/pairwise.js';
 import type { PointStore, SuperpixelScores } from '../store/point-store.js';
@@ -25,7 +26,10 @@ export async function scoreScene(run: Run, scene: ObservedScene): Promise<Scored
     run.options.views === 'pairwise'
       ? await pairwiseScorer(run, scene, used)
       : storeScorer(run, scene, await scene.store());
-  for (const frame of used) rows.push(...scoreRows(frame, await score(frame)));
+  for (const frame of used) {
+    rows.push(...scoreRows(frame, await score(frame)));
+    await setImmediate(); // let bars be drawn and signals be heard
+  }
   await writeParquet(file, SCORES, scene.keys.scores, rows);
   return { name, entries, keys, frames, scores: rows };
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { BadFrameError, UserError } from '../errors.js';
 import { frameName } from '../frame.js';
 import { digest } from '../hash.js';
@@ -87,6 +88,7 @@ export async function trainStage(run: Run): Promise<string> {
         );
       history.push({ step, loss, learning_rate: learningRate });
       progress.advance(1, `loss ${loss.toFixed(3)}`);
+      await setImmediate(); // a step is one long task: let the bar be drawn and signals be heard
       if (step % SAVE_EVERY === 0 && step < options.steps) {
         await writeParquet(historyFile, HISTORY, key, history);
         await saveTraining(folder.modelFolder, trainer.state());
