@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { lastValueFrom, mergeMap, type OperatorFunction, of, pipe, tap } from 'rxjs';
+import { lastValueFrom, type OperatorFunction, of, pipe, tap } from 'rxjs';
 import { type Frame, frameName } from '../frame.js';
 import type { ProbabilityMap } from '../model/probability-map.js';
 import { bin } from '../operators/bin.js';
@@ -21,6 +21,7 @@ import { readPoints, writePoints } from '../tables/points-table.js';
 import { FRAMES, type FrameRow, INCIDENCES, POINTS } from '../tables/schemas.js';
 import type { Progress } from './monitor.js';
 import { readOwnSuperpixels } from './origins.js';
+import { ownOrStored } from './own-or-stored.js';
 import type { Run } from './run.js';
 import type { ObservedScene, Scene } from './scene.js';
 
@@ -105,19 +106,12 @@ export async function observeScene(
 /** Each frame's superpixels: stored ones, the user's own, or cut by SEEDS. */
 function superpixelsOf(run: Run, scene: Scene): OperatorFunction<Frame, Superpixels> {
   const keysOf = (frame: Frame) => scene.keys.frames.get(frame.id)!;
-  const cut = stored(
-    superpixelTable(run.folder),
-    (frame: Frame) => keysOf(frame).superpixels,
-    mergeMap((frame) => {
-      const own = keysOf(frame).own.superpixels;
-      return own
-        ? readOwnSuperpixels(own, frame)
-        : of(frame).pipe(cutSuperpixels(run.options.superpixelCount));
-    }),
-  );
-  return mergeMap((frame) => {
-    const own = keysOf(frame).own.superpixels;
-    return own?.dropped ? readOwnSuperpixels(own, frame) : of(frame).pipe(cut);
+  return ownOrStored({
+    table: superpixelTable(run.folder),
+    keyOf: (frame) => keysOf(frame).superpixels,
+    ownOf: (frame) => keysOf(frame).own.superpixels,
+    readOwn: readOwnSuperpixels,
+    compute: cutSuperpixels(run.options.superpixelCount),
   });
 }
 

@@ -1,4 +1,4 @@
-import { map, mergeMap, type OperatorFunction, of } from 'rxjs';
+import { map, type OperatorFunction } from 'rxjs';
 import { BadFrameError, UserError } from '../errors.js';
 import { type Frame, frameName } from '../frame.js';
 import { loadNetwork } from '../model/checkpoint.js';
@@ -6,11 +6,11 @@ import type { ProbabilityMap } from '../model/probability-map.js';
 import type { Segmenter } from '../model/segmenter.js';
 import { createSegmenter, segmenterKey } from '../model/segmenter-pool.js';
 import { segment } from '../operators/segment.js';
-import { stored } from '../operators/stored.js';
 import { readProbabilities } from '../sources/probability-files.js';
 import { probabilityTable } from '../tables/frame-tables.js';
 import { PROBABILITIES } from '../tables/schemas.js';
 import { ownFileOf } from './origins.js';
+import { ownOrStored } from './own-or-stored.js';
 import type { Run } from './run.js';
 import type { Scene } from './scene.js';
 
@@ -89,16 +89,11 @@ export function segmentation(
   source: ProbabilitySource,
 ): OperatorFunction<Frame, ProbabilityMap> {
   const keysOf = (frame: Frame) => scene.keys.frames.get(frame.id)!;
-  const made = stored(
-    probabilityTable(run.folder),
-    (frame: Frame) => keysOf(frame).probabilities,
-    mergeMap((frame) => {
-      const own = keysOf(frame).own.probabilities;
-      return own ? readProbabilities(own.path, frame) : of(frame).pipe(source.compute);
-    }),
-  );
-  return mergeMap((frame) => {
-    const own = keysOf(frame).own.probabilities;
-    return own?.dropped ? readProbabilities(own.path, frame) : of(frame).pipe(made);
+  return ownOrStored({
+    table: probabilityTable(run.folder),
+    keyOf: (frame) => keysOf(frame).probabilities,
+    ownOf: (frame) => keysOf(frame).own.probabilities,
+    readOwn: (own, frame) => readProbabilities(own.path, frame),
+    compute: source.compute,
   });
 }
