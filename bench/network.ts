@@ -3,9 +3,9 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startBackend } from '../src/model/backend.js';
 import { saveNetwork } from '../src/model/checkpoint.js';
+import { createSegmenter } from '../src/model/inference/segmenter-pool.js';
 import { initialNetwork } from '../src/model/network.js';
-import { createSegmenter } from '../src/model/segmenter-pool.js';
-import { initialState, TRAINING_DEFAULTS, Trainer } from '../src/model/train.js';
+import { initialState, TRAINING_DEFAULTS, Trainer } from '../src/model/training/train.js';
 import { openRecording } from '../src/sources/open.js';
 import { type Figure, SAMPLE, SIZE } from './figure.js';
 

@@ -256,6 +256,7 @@ describe('the page', () => {
       pictures: new Map([[`${HOSTILE}/${HOSTILE}`, picture]]),
       history: Array.from({ length: 1000 }, (_, i) => ({
         step: i + 1,
+        epoch: 1,
         learning_rate: 0.05,
         loss: 4 / (1 + i),
       })),
@@ -323,7 +324,12 @@ describe('the page', () => {
       ...bare,
       selections: Array.from({ length: many }, (_, i) => selection('s', 'f', i, i + 1)),
       candidates: { viewEntropy: scores(), viewDivergence: scores() },
-      history: Array.from({ length: many }, (_, i) => ({ step: i + 1, learning_rate: 0.05, loss: next() })),
+      history: Array.from({ length: many }, (_, i) => ({
+        step: i + 1,
+        epoch: 1,
+        learning_rate: 0.05,
+        loss: next(),
+      })),
       skipped: Array.from({ length: many }, (_, i) => ({ scene: 's', frame: `${i}`, reason: 'bad' })),
     });
     expect(page.length).toBeLessThan(1_000_000);
@@ -410,7 +416,7 @@ describe('the stage', () => {
       selection('two', '0', 3, 2),
     ]);
     await writeParquet(folder.runFile(HISTORY.name), HISTORY, 'h', [
-      { step: 1, learning_rate: 0.1, loss: 2 },
+      { step: 1, epoch: 1, learning_rate: 0.1, loss: 2 },
     ]);
     await writeParquet(folder.runFile(METRICS.name), METRICS, 'm', [metric('pool', 'miou', null, 0.5)]);
   }

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, sep } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
-import { registerWasmKernels } from './wasm-kernels.js';
+import { registerWasmKernels } from './kernels/wasm-kernels.js';
 
 export type BackendName = 'wasm' | 'cpu';
 /** What `--backend` takes; `auto` picks the fastest that this machine runs. */

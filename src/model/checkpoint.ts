@@ -3,7 +3,7 @@ import { UserError } from '../errors.js';
 import { type DeepLabConfig, parameterSpecs } from './deeplab.js';
 import type { HostTensor, Network } from './network.js';
 import { readSafetensors, type SafetensorsFile, writeSafetensors } from './safetensors.js';
-import type { TrainingOptions, TrainingState } from './train.js';
+import type { TrainingOptions, TrainingState } from './training/train.js';
 
 /** In a model folder: the network, for inference. */
 export const MODEL_FILE = 'model.safetensors';

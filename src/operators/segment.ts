@@ -1,7 +1,7 @@
 import { mergeMap, type OperatorFunction } from 'rxjs';
 import type { Frame } from '../frame.js';
+import type { Segmenter } from '../model/inference/segmenter.js';
 import type { ProbabilityMap } from '../model/probability-map.js';
-import type { Segmenter } from '../model/segmenter.js';
 
 /**
  * MC dropout on each frame (Eq. 1). Maps come in order of completion. The segmenter is asked for at the first

@@ -20,6 +20,8 @@ export interface Run {
   readonly scenes: ReadonlyMap<string, readonly FrameEntry[]>;
   /** Names (`scene/frame`) of the frames whose labels are trained on. */
   readonly training: ReadonlySet<string>;
+  /** Names of the frames whose labels choose among networks while training; none of them is trained on. */
+  readonly validation: ReadonlySet<string>;
   readonly monitor: Monitor;
 }
 
@@ -106,5 +108,14 @@ export async function openRun(
 
   const training = await trainingFrames(opened, options);
   await folder.writeManifest({ recording: opened.path, options });
-  return { folder, recording: opened, options, size: { width, height }, scenes, training, monitor };
+  return {
+    folder,
+    recording: opened,
+    options,
+    size: { width, height },
+    scenes,
+    training,
+    validation: new Set(),
+    monitor,
+  };
 }

@@ -7,15 +7,15 @@ import { frameName } from '../frame.js';
 import { digest } from '../hash.js';
 import { startBackend } from '../model/backend.js';
 import { loadTraining, MODEL_FILE, saveNetwork, saveTraining, TRAINING_FILE } from '../model/checkpoint.js';
-import type { LabelledImage } from '../model/crop.js';
 import { initialNetwork } from '../model/network.js';
+import type { LabelledImage } from '../model/training/crop.js';
 import {
   initialState,
   TRAINING_DEFAULTS,
   Trainer,
   type TrainingSet,
   type TrainingState,
-} from '../model/train.js';
+} from '../model/training/train.js';
 import type { FrameEntry } from '../sources/recording.js';
 import { readParquet, writeParquet } from '../tables/parquet.js';
 import { HISTORY, type HistoryRow } from '../tables/schemas.js';
@@ -86,7 +86,7 @@ export async function trainStage(run: Run): Promise<string> {
         throw new UserError(
           `Training diverged: the loss of step ${step} is ${loss}; nothing of it was saved.`,
         );
-      history.push({ step, loss, learning_rate: learningRate });
+      history.push({ step, epoch: 1, loss, learning_rate: learningRate });
       progress.advance(1, `loss ${loss.toFixed(3)}`);
       await setImmediate(); // a step is one long task: let the bar be drawn and signals be heard
       if (step % SAVE_EVERY === 0 && step < options.steps) {

@@ -167,8 +167,24 @@ export const HISTORY = {
   rows: 'one a training step; one file a run',
   columns: {
     step: { type: 'int', meaning: 'steps done' },
+    epoch: { type: 'int', meaning: 'passes through the training frames begun, from 1' },
     learning_rate: { type: 'float', meaning: 'learning rate of the step' },
     loss: { type: 'float', unit: 'nats', meaning: "mean cross-entropy over the batch's labelled pixels" },
+  },
+} as const satisfies ParquetSchema;
+
+export const VALIDATION = {
+  name: 'validation',
+  rows: 'one a validation while training; one file a run, empty where no frame is held out for it',
+  columns: {
+    step: { type: 'int', meaning: 'steps done' },
+    epoch: { type: 'int', meaning: 'passes through the training frames done' },
+    miou: {
+      type: 'float?',
+      meaning: 'mean IoU on the validation frames, in [0, 1]; null if none is labelled',
+    },
+    pixel_accuracy: { type: 'float?', meaning: 'share of their labelled pixels predicted right' },
+    best: { type: 'bool', meaning: 'the best mIoU so far: its network is kept' },
   },
 } as const satisfies ParquetSchema;
 
@@ -178,7 +194,8 @@ export const METRICS = {
   columns: {
     split: {
       type: 'string',
-      meaning: 'trained: frames whose labels were trained on; pool: the other labelled frames',
+      meaning:
+        'trained: frames whose labels were trained on; validation: frames that chose among networks; pool: the other labelled frames',
     },
     metric: { type: 'string', meaning: 'miou, pixel_accuracy or iou' },
     class: { type: 'string?', meaning: 'class name, for iou' },
@@ -248,7 +265,16 @@ export type ScoreRow = Row<typeof SCORES>;
 export type PickRow = Row<typeof PICKS>;
 export type SelectionRow = Row<typeof SELECTIONS>;
 export type HistoryRow = Row<typeof HISTORY>;
+export type ValidationRow = Row<typeof VALIDATION>;
 export type MetricRow = Row<typeof METRICS>;
 
-export const PARQUET_TABLES: readonly ParquetSchema[] = [FRAMES, SCORES, PICKS, SELECTIONS, HISTORY, METRICS];
+export const PARQUET_TABLES: readonly ParquetSchema[] = [
+  FRAMES,
+  SCORES,
+  PICKS,
+  SELECTIONS,
+  HISTORY,
+  VALIDATION,
+  METRICS,
+];
 export const ARROW_TABLES: readonly ArrowSchema[] = [SUPERPIXELS, PROBABILITIES, INCIDENCES, POINTS];

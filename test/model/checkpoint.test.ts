@@ -6,7 +6,7 @@ import { UserError } from '../../src/errors.js';
 import { loadNetwork, loadTraining, saveNetwork, saveTraining } from '../../src/model/checkpoint.js';
 import type { HostTensor, Network } from '../../src/model/network.js';
 import { readSafetensors, writeSafetensors } from '../../src/model/safetensors.js';
-import { initialState, TRAINING_DEFAULTS } from '../../src/model/train.js';
+import { initialState, TRAINING_DEFAULTS } from '../../src/model/training/train.js';
 import { trainedLookingNetwork } from './support.js';
 
 let folder: string;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CROP_SCALES, drawWindow, type LabelledImage, resampleCrop } from '../../src/model/crop.js';
-import { normaliseColour } from '../../src/model/inference.js';
+import { normaliseColour } from '../../src/model/inference/inference.js';
+import { CROP_SCALES, drawWindow, type LabelledImage, resampleCrop } from '../../src/model/training/crop.js';
 import { random } from '../../src/random.js';
 import { randomColour } from './support.js';
 

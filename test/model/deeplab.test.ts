@@ -9,7 +9,7 @@ import {
   parameterSpecs,
 } from '../../src/model/deeplab.js';
 import { drawMasks } from '../../src/model/dropout.js';
-import { FoldedLayers } from '../../src/model/folded-layers.js';
+import { FoldedLayers } from '../../src/model/inference/folded-layers.js';
 import { initialNetwork } from '../../src/model/network.js';
 import { random } from '../../src/random.js';
 import { ReferenceLayers } from './reference-layers.js';

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startBackend } from '../../src/model/backend.js';
 import { upsample4 } from '../../src/model/deeplab.js';
-import { registerGradients } from '../../src/model/gradients.js';
+import { registerGradients } from '../../src/model/training/gradients.js';
 import { gradientsOf, randomValues, relativeError } from './support.js';
 
 const TOLERANCE = 1e-5;

@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Frame } from '../../src/frame.js';
 import { startBackend } from '../../src/model/backend.js';
 import { saveNetwork } from '../../src/model/checkpoint.js';
-import { McDropout } from '../../src/model/mc-dropout.js';
-import { createSegmenter, SegmenterPool, segmenterKey } from '../../src/model/segmenter-pool.js';
+import { McDropout } from '../../src/model/inference/mc-dropout.js';
+import { createSegmenter, SegmenterPool, segmenterKey } from '../../src/model/inference/segmenter-pool.js';
 import { workerUrl } from '../../src/worker-url.js';
 import { randomColour, trainedLookingNetwork } from './support.js';
 
@@ -38,16 +38,16 @@ const READY = `import { parentPort } from 'node:worker_threads'; parentPort.post
 
 describe('worker url', () => {
   test('points from sources into the build, and beside a built module', () => {
-    const source = new URL('../../src/model/segmenter-pool.ts', import.meta.url).href;
+    const source = new URL('../../src/model/inference/segmenter-pool.ts', import.meta.url).href;
     expect(workerUrl(source, './inference-worker.js').href).toBe(
-      new URL('../../dist/src/model/inference-worker.js', import.meta.url).href,
+      new URL('../../dist/src/model/inference/inference-worker.js', import.meta.url).href,
     );
     expect(workerUrl('file:///x/dist/src/model/a.js', './b.js').href).toBe('file:///x/dist/src/model/b.js');
   });
 });
 
 const built = fileURLToPath(
-  workerUrl(new URL('../../src/model/x.ts', import.meta.url).href, './inference-worker.js'),
+  workerUrl(new URL('../../src/model/inference/x.ts', import.meta.url).href, './inference-worker.js'),
 );
 
 describe.skipIf(!existsSync(built))('segmenter (needs `npm run build` first)', () => {

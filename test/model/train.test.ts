@@ -3,10 +3,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { IGNORE } from '../../src/frame.js';
 import { startBackend } from '../../src/model/backend.js';
-import type { LabelledImage } from '../../src/model/crop.js';
 import { ConfusionMatrix } from '../../src/model/evaluate.js';
-import { InferenceNetwork } from '../../src/model/inference.js';
+import { InferenceNetwork } from '../../src/model/inference/inference.js';
 import { initialNetwork } from '../../src/model/network.js';
+import type { LabelledImage } from '../../src/model/training/crop.js';
 import {
   initialState,
   TRAINING_DEFAULTS,
@@ -15,7 +15,7 @@ import {
   type TrainingSet,
   type TrainingState,
   type TrainingStep,
-} from '../../src/model/train.js';
+} from '../../src/model/training/train.js';
 import { random } from '../../src/random.js';
 
 const CLASSES = ['wall', 'red', 'green', 'blue'];

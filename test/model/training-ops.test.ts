@@ -3,9 +3,9 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { IGNORE } from '../../src/frame.js';
 import { startBackend } from '../../src/model/backend.js';
 import { BATCH_NORM_EPSILON } from '../../src/model/deeplab.js';
-import { registerGradients } from '../../src/model/gradients.js';
-import { polynomialRate } from '../../src/model/sgd.js';
-import { composedOps } from '../../src/model/training-ops.js';
+import { registerGradients } from '../../src/model/training/gradients.js';
+import { polynomialRate } from '../../src/model/training/sgd.js';
+import { composedOps } from '../../src/model/training/training-ops.js';
 import { randomTensor, relativeError } from './support.js';
 
 beforeAll(async () => {

@@ -13,7 +13,7 @@ import {
 } from 'rxjs';
 import { describe, expect, test } from 'vitest';
 import { BadFrameError } from '../../src/errors.js';
-import type { Segmenter } from '../../src/model/segmenter.js';
+import type { Segmenter } from '../../src/model/inference/segmenter.js';
 import { bin } from '../../src/operators/bin.js';
 import { cutSuperpixels } from '../../src/operators/cut-superpixels.js';
 import { Turns } from '../../src/operators/in-turn.js';

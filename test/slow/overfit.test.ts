@@ -5,11 +5,11 @@ import sharp from 'sharp';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { IGNORE } from '../../src/frame.js';
 import { startBackend } from '../../src/model/backend.js';
-import type { LabelledImage } from '../../src/model/crop.js';
 import { ConfusionMatrix } from '../../src/model/evaluate.js';
-import { InferenceNetwork } from '../../src/model/inference.js';
+import { InferenceNetwork } from '../../src/model/inference/inference.js';
 import { initialNetwork } from '../../src/model/network.js';
-import { initialState, TRAINING_DEFAULTS, Trainer } from '../../src/model/train.js';
+import type { LabelledImage } from '../../src/model/training/crop.js';
+import { initialState, TRAINING_DEFAULTS, Trainer } from '../../src/model/training/train.js';
 
 const folder = '../shared/data/scannet-sample';
 const CLASSES = 40;

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { type Activation, BATCH_NORM_EPSILON, type Layers } from './deeplab.js';
-import type { Network } from './network.js';
-import { splitFilters } from './split-filters.js';
+import { type Activation, BATCH_NORM_EPSILON, type Layers } from '../deeplab.js';
+import type { Network } from '../network.js';
+import { splitFilters } from '../split-filters.js';
 
 interface FoldedLayer {
   /** One piece per input of the layer. */

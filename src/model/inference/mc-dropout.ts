@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Frame } from '../frame.js';
-import { random, seedOf } from '../random.js';
-import { drawMasks } from './dropout.js';
+import type { Frame } from '../../frame.js';
+import { random, seedOf } from '../../random.js';
+import { drawMasks } from '../dropout.js';
+import type { Network } from '../network.js';
+import { type ProbabilityMap, toHalves } from '../probability-map.js';
 import { type ColourImage, InferenceNetwork } from './inference.js';
-import type { Network } from './network.js';
-import { type ProbabilityMap, toHalves } from './probability-map.js';
 
 /** Draws averaged unless asked otherwise: the paper's D. */
 export const DEFAULT_DRAWS = 20;

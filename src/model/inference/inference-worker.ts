@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { type BackendName, startBackend } from './backend.js';
+import { type BackendName, startBackend } from '../backend.js';
+import type { Network } from '../network.js';
 import { McDropout, type McDropoutFrame, type McDropoutOptions } from './mc-dropout.js';
-import type { Network } from './network.js';
 
 /** What a worker is started with. */
 export interface InferenceWorkerData {

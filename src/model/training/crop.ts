@@ -1,6 +1,6 @@
-import { IGNORE, type Size } from '../frame.js';
-import type { Random } from '../random.js';
-import { normaliseColour } from './inference.js';
+import { IGNORE, type Size } from '../../frame.js';
+import type { Random } from '../../random.js';
+import { normaliseColour } from '../inference/inference.js';
 
 /** A labelled image to train on. */
 export interface LabelledImage extends Size {

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 // tfjs-core registers no gradient at all when Node loads it; tfjs-layers registers every one as a side effect.
 import '@tensorflow/tfjs-layers';
-import type { BackendName } from './backend.js';
+import type { BackendName } from '../backend.js';
 import { channelMean } from './channel-mean.js';
 
 /**

@@ -1,5 +1,5 @@
-import type { Frame } from '../frame.js';
-import type { ProbabilityMap } from './probability-map.js';
+import type { Frame } from '../../frame.js';
+import type { ProbabilityMap } from '../probability-map.js';
 
 /** Turns frames into probability maps (paper, Eq. 1). */
 export interface Segmenter {

@@ -1,13 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { upsample4 } from '../deeplab.js';
 
-/**
- * Mean cross-entropy over the labelled pixels, natural logarithm. A pixel whose label is not below the number of
- * classes (so also `IGNORE`) does not count; with none left the loss and its gradient are 0.
- *
- * @param logits [N, H, W, C]
- * @param labels [N, H, W], int32, none negative
- */
-export function crossEntropy(logits: tf.Tensor4D, labels: tf.Tensor3D): tf.Scalar {
+/** `TrainingOps.crossEntropy`, composed. Where no pixel counts, the loss and its gradient are 0. */
+export function crossEntropy(
+  logits: tf.Tensor4D,
+  labels: tf.Tensor3D,
+  classWeights?: Float32Array,
+): tf.Scalar {
+  const [, height, width] = labels.shape;
   const classes = logits.shape[3];
   const pixels = labels.size;
   const loss = tf.customGrad<tf.Scalar>((...args) => {
@@ -15,8 +15,9 @@ export function crossEntropy(logits: tf.Tensor4D, labels: tf.Tensor3D): tf.Scala
     const probabilities = tf.softmax(tf.reshape(input, [pixels, classes]));
     // A label outside 0..C−1 gives a row of zeros.
     const target = tf.cast(tf.oneHot(tf.reshape(labels, [pixels]) as tf.Tensor1D, classes), 'float32');
-    const labelled = tf.cast(tf.less(tf.reshape(labels, [pixels]), tf.scalar(classes, 'int32')), 'float32');
-    const weight = tf.div(labelled, tf.maximum(tf.sum(labelled), 1));
+    const counted = tf.sum(classWeights ? tf.mul(target, tf.tensor1d(classWeights)) : target, 1);
+    const total = tf.sum(counted);
+    const weight = tf.div(counted, tf.add(total, tf.cast(tf.equal(total, 0), 'float32')));
     const ofLabel = tf.sum(tf.mul(probabilities, target), 1);
     // Only the value is clamped, so that a hopeless pixel cannot make it infinite; the gradient is exact.
     const value = tf.sub(0, tf.sum(tf.mul(tf.log(tf.maximum(ofLabel, 1e-30)), weight)));
@@ -27,9 +28,9 @@ export function crossEntropy(logits: tf.Tensor4D, labels: tf.Tensor3D): tf.Scala
         tf.tidy(() => {
           const [p, t, w] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor1D];
           const gradient = tf.mul(tf.sub(p, t), tf.reshape(tf.mul(w, dy), [pixels, 1]));
-          return tf.reshape(gradient, logits.shape);
+          return tf.reshape(gradient, input.shape);
         }),
     };
   });
-  return loss(logits);
+  return loss(upsample4(logits, height, width));
 }

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Frame, Size } from '../frame.js';
-import { type DropoutMasks, type Features, features, logits, upsample4 } from './deeplab.js';
+import type { Frame, Size } from '../../frame.js';
+import { type DropoutMasks, type Features, features, logits, upsample4 } from '../deeplab.js';
+import type { Network } from '../network.js';
 import { FoldedLayers } from './folded-layers.js';
-import type { Network } from './network.js';
 
 /** The part of a frame that a network looks at. */
 export type ColourImage = Pick<Frame, 'width' | 'height' | 'colour'>;

@@ -1,12 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { UserError } from '../errors.js';
-import type { Size } from '../frame.js';
-import { random, seedOf, shuffle } from '../random.js';
+import { UserError } from '../../errors.js';
+import type { Size } from '../../frame.js';
+import { random, seedOf, shuffle } from '../../random.js';
+import { features, logits, parameterSpecs } from '../deeplab.js';
+import { drawMasks } from '../dropout.js';
+import type { HostTensor, Network } from '../network.js';
 import { drawWindow, type LabelledImage, resampleCrop } from './crop.js';
-import { features, logits, parameterSpecs, upsample4 } from './deeplab.js';
-import { drawMasks } from './dropout.js';
 import { registerGradients } from './gradients.js';
-import type { HostTensor, Network } from './network.js';
 import { polynomialRate } from './sgd.js';
 import { TrainingLayers } from './training-layers.js';
 import { composedOps, type TrainingOps } from './training-ops.js';
@@ -185,7 +185,7 @@ export class Trainer {
       const masks = drawMasks(network.config, batch, random(seedOf(seed, 'dropout', this.step)));
       const result = tf.valueAndGrads(() => {
         const small = logits(this.layers, features(this.layers, network.config, x), masks);
-        return this.ops.crossEntropy(upsample4(small, crop.height, crop.width), target);
+        return this.ops.crossEntropy(small, target);
       })([...this.parameters.values()]);
       return [result.value, ...result.grads];
     });

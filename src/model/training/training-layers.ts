@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Activation, Layers } from './deeplab.js';
-import { splitFilters } from './split-filters.js';
+import type { Activation, Layers } from '../deeplab.js';
+import { splitFilters } from '../split-filters.js';
 import type { TrainingOps } from './training-ops.js';
 
 /** The layers as training computes them: batch statistics, and every operation differentiable. */
@@ -42,7 +42,10 @@ export class TrainingLayers implements Layers {
   }
 
   linear(name: string, x: tf.Tensor4D): tf.Tensor4D {
-    return tf.add(tf.conv2d(x, this.weights(name), 1, 'same'), this.parameter(`${name}/bias`));
+    return this.ops.addBias(
+      tf.conv2d(x, this.weights(name), 1, 'same'),
+      this.parameter(`${name}/bias`) as tf.Tensor1D,
+    );
   }
 
   /** Hands over the batch statistics by layer name; the caller disposes them. */

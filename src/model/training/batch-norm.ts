@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { type Activation, BATCH_NORM_EPSILON } from '../deeplab.js';
 import { channelMean } from './channel-mean.js';
-import { type Activation, BATCH_NORM_EPSILON } from './deeplab.js';
 
 export interface NormalisedBatch {
   readonly y: tf.Tensor4D;

@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { UserError } from '../errors.js';
-import { type Frame, frameName } from '../frame.js';
-import { workerUrl } from '../worker-url.js';
-import { type BackendChoice, type BackendName, chooseBackend } from './backend.js';
-import { loadNetwork } from './checkpoint.js';
+import { UserError } from '../../errors.js';
+import { type Frame, frameName } from '../../frame.js';
+import { workerUrl } from '../../worker-url.js';
+import { type BackendChoice, type BackendName, chooseBackend } from '../backend.js';
+import { loadNetwork } from '../checkpoint.js';
+import type { Network } from '../network.js';
+import type { ProbabilityMap } from '../probability-map.js';
 import type { InferenceReply, InferenceWorkerData } from './inference-worker.js';
 import { DEFAULT_DRAWS, type McDropoutFrame, type McDropoutOptions } from './mc-dropout.js';
-import type { Network } from './network.js';
-import type { ProbabilityMap } from './probability-map.js';
 import type { Segmenter } from './segmenter.js';
 
 export interface SegmenterOptions {
