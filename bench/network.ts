@@ -1,11 +1,12 @@
 import { mkdtemp } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startBackend } from '../src/model/backend.js';
 import { saveNetwork } from '../src/model/checkpoint.js';
 import { createSegmenter } from '../src/model/inference/segmenter-pool.js';
 import { initialNetwork } from '../src/model/network.js';
-import { initialState, TRAINING_DEFAULTS, Trainer } from '../src/model/training/train.js';
+import { QUICK_RECIPE } from '../src/model/training/recipe.js';
+import { initialState } from '../src/model/training/state.js';
+import { Trainer } from '../src/model/training/trainer.js';
 import { openRecording } from '../src/sources/open.js';
 import { type Figure, SAMPLE, SIZE } from './figure.js';
 
@@ -35,8 +36,7 @@ export async function benchNetwork(): Promise<Figure[]> {
     });
   }
 
-  await startBackend('auto');
-  const options = { ...TRAINING_DEFAULTS, steps: 8 };
+  const options = { ...QUICK_RECIPE, steps: 8 };
   const start = initialState(
     initialNetwork({ width: 0.35, head: 'slim', classes: 13 }, recording.classes, 1),
     options,
@@ -48,14 +48,14 @@ export async function benchNetwork(): Promise<Figure[]> {
     colour,
     labels: labels!,
   }));
-  const trainer = new Trainer(start, { count: 8, load: (i) => images[i] });
+  const trainer = await Trainer.open(start, { count: 8, load: (i) => images[i] });
   const times: number[] = [];
   let last = performance.now();
   for await (const _ of trainer.run()) {
     times.push(performance.now() - last);
     last = performance.now();
   }
-  trainer.dispose();
+  await trainer.close();
   figures.push({
     name: 'training step, batch 4, 160×120, width 0.35 slim',
     value: times.slice(1).sort((a, b) => a - b)[3],

@@ -23,3 +23,12 @@ export class BadFrameError extends Error {
     super(`${file}: ${reason}`);
   }
 }
+
+/** The user stopped the work; what was done is saved, and the same call goes on from there. */
+export class InterruptedError extends Error {
+  override readonly name = 'InterruptedError';
+
+  constructor() {
+    super('interrupted; the same call goes on where this one stopped');
+  }
+}

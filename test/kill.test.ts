@@ -6,6 +6,7 @@ import { contentsOf, digestsOf, smallRecording, temporaryFolder } from './sample
 
 const CLI = resolve('dist/src/cli/main.js');
 const OPTIONS = ['--size', '80x60', '--steps', '60', '--draws', '3', '--budget', '6superpixels'];
+const TRAINING = ['--size', '80x60', '--steps', '40', '--labelled', 'all', '--validation', '1'];
 const RESULTS = [
   'points',
   'scores',
@@ -73,4 +74,38 @@ test('killed at any moment and started again, a run ends as if nothing had happe
   await replay(recording, killed);
   expect(kills).toBeGreaterThan(0);
   expect(await digestsOf(killed, RESULTS)).toEqual(await digestsOf(whole, RESULTS));
+});
+
+test('interrupted while training, it saves the last step, says so, and goes on from exactly there', async () => {
+  const recording = await smallRecording(1, 4);
+  const run = (out: string, onOutput: (text: string, child: ReturnType<typeof spawn>) => void = () => {}) =>
+    new Promise<{ code: number | null; output: string }>((done) => {
+      const child = spawn(process.execPath, [CLI, 'train', out, '--recording', recording, ...TRAINING]);
+      let output = '';
+      const hear = (text: Buffer) => {
+        output += text;
+        onOutput(output, child);
+      };
+      child.stdout.on('data', hear);
+      child.stderr.on('data', hear);
+      child.on('exit', (code) => done({ code, output }));
+    });
+  const whole = join(await temporaryFolder(), 'run');
+  expect(await run(whole)).toMatchObject({ code: 0 });
+
+  const interrupted = join(await temporaryFolder(), 'run');
+  let isSent = false;
+  const first = await run(interrupted, (output, child) => {
+    if (isSent || !output.includes('train: 40 steps')) return;
+    isSent = true;
+    setTimeout(() => child.kill('SIGINT'), 1000);
+  });
+  expect(first.output).toContain('saving the training as it is');
+  expect(first.output).toContain('interrupted; the same call goes on where this one stopped');
+  expect(first.code).toBe(130);
+  const second = await run(interrupted);
+  expect(second.code).toBe(0);
+  expect(second.output).toMatch(/going on with training after step \d+/);
+  const results = ['model', 'history', 'validation'];
+  expect(await digestsOf(interrupted, results)).toEqual(await digestsOf(whole, results));
 });

@@ -1,11 +1,13 @@
 #!/usr/bin/env node
+import { getEventListeners } from 'node:events';
 import { Command } from 'commander';
-import { UserError } from '../errors.js';
+import { InterruptedError, UserError } from '../errors.js';
 import { VERSION } from '../version.js';
 import { doctor } from './doctor.js';
 import { consoleMonitor } from './monitor.js';
-import { addRunOptions, givenRunOptions } from './options.js';
+import { addRunOptions, givenRunOptions, TRAINING_OPTIONS } from './options.js';
 import { synth } from './synth.js';
+import { weights } from './weights.js';
 
 const program = new Command('viewal')
   .description('Tells people with RGB-D recordings which superpixels to label next.')
@@ -14,6 +16,7 @@ const program = new Command('viewal')
   .configureHelp({ sortSubcommands: false });
 
 const monitor = consoleMonitor();
+const interrupt = new AbortController();
 
 // Networks, readers and tables take a second to load: only commands that use them do, not --help.
 const load = async () => ({
@@ -30,24 +33,19 @@ addRunOptions(
     .description('the whole job: train, infer, score and select, with a report')
     .requiredOption('--out <run>', 'run folder; a killed run goes on where it stopped'),
   [
-    ...([
-      'budget',
-      'labelled',
-      'model',
-      'probabilities',
-      'superpixels',
-      'steps',
-      'width',
-      'head',
-      'draws',
-    ] as const),
+    ...(['budget', 'labelled', 'model', 'probabilities', 'superpixels', 'draws'] as const),
     ...(['voxel', 'views', 'superpixelCount', 'format', 'size', 'seed', 'backend', 'workers'] as const),
+    ...TRAINING_OPTIONS,
   ],
 )
   .addHelpText('after', example('viewal replay my-recording --out runs/first --budget 100superpixels'))
   .action(async (recording: string, values: { out: string }) => {
     const { openRun, replay, pickTable, runSummary } = await load();
-    const run = await openRun(values.out, givenRunOptions(values), { recording, monitor });
+    const run = await openRun(values.out, givenRunOptions(values), {
+      recording,
+      monitor,
+      signal: interrupt.signal,
+    });
     const selections = await replay(run);
     console.log(pickTable(selections));
     const { text, used } = await runSummary(run, selections);
@@ -75,11 +73,13 @@ const open = async (out: string, values: StageValues) =>
   (await load()).openRun(out, givenRunOptions(values as Record<string, unknown>), {
     resume: true,
     monitor,
+    signal: interrupt.signal,
     ...(values.recording === undefined ? {} : { recording: values.recording }),
   });
 
 stage('train', 'stage 1: train the network on the labelled frames', [
-  ...(['labelled', 'steps', 'width', 'head', 'format', 'size', 'seed', 'backend'] as const),
+  ...(['labelled', 'format', 'size', 'seed', 'backend', 'workers'] as const),
+  ...TRAINING_OPTIONS,
 ]).action(async (out: string, values: StageValues) => {
   const run = await open(out, values);
   const { trainStage } = await load();
@@ -118,27 +118,35 @@ stage('report', 'stage 5: report.html', []).action(async (out: string, values: S
 });
 
 synth(program.command('synth'), monitor);
+weights(program.command('weights'), monitor);
 doctor(program.command('doctor'));
 
 function example(line: string): string {
   return `\nExample:\n  $ ${line}\n`;
 }
 
-process.once('SIGINT', () => {
+/** Work that listens saves and ends by itself; whatever else is under way is saved frame by frame and ends here. */
+function onInterrupt(signal: 'SIGINT' | 'SIGTERM'): void {
+  const isHeard = !interrupt.signal.aborted && getEventListeners(interrupt.signal, 'abort').length > 0;
+  interrupt.abort();
+  if (isHeard) return;
   monitor.close();
-  console.error('\ninterrupted; the same command goes on where this one stopped');
-  process.exit(130);
-});
+  console.error(`\n${new InterruptedError().message}`);
+  process.exit(signal === 'SIGINT' ? 130 : 143);
+}
+process.on('SIGINT', onInterrupt);
+process.on('SIGTERM', onInterrupt);
 
 try {
   await program.parseAsync();
 } catch (error) {
   monitor.close();
-  if (error instanceof UserError) console.error(`error: ${error.message}`);
+  if (error instanceof InterruptedError) console.error(error.message);
+  else if (error instanceof UserError) console.error(`error: ${error.message}`);
   else if (process.env.VIEWAL_DEBUG) console.error(error);
   else
     console.error(
       `error: something unexpected happened: ${(error as Error).message} (VIEWAL_DEBUG=1 shows where)`,
     );
-  process.exitCode = 1;
+  process.exitCode = error instanceof InterruptedError ? 130 : 1;
 }

@@ -10,9 +10,22 @@ const FLAGS: Record<Name, string> = {
   size: '--size <size>',
   labelled: '--labelled <which>',
   model: '--model <folder>',
+  validation: '--validation <which>',
+  profile: '--profile <name>',
   width: '--width <width>',
   head: '--head <size>',
+  init: '--init <weights>',
   steps: '--steps <n>',
+  epochs: '--epochs <n>',
+  patience: '--patience <epochs>',
+  batch: '--batch <n>',
+  crop: '--crop <size>',
+  augment: '--augment <names>',
+  learningRate: '--learning-rate <rate>',
+  decayEpoch: '--decay-epoch <n>',
+  momentum: '--momentum <share>',
+  weightDecay: '--weight-decay <share>',
+  classWeights: '--class-weights <how>',
   draws: '--draws <n>',
   backend: '--backend <name>',
   workers: '--workers <n>',
@@ -28,12 +41,40 @@ const FLAGS: Record<Name, string> = {
 const NUMBERS: ReadonlySet<Name> = new Set([
   'width',
   'steps',
+  'epochs',
+  'batch',
+  'learningRate',
+  'decayEpoch',
+  'momentum',
+  'weightDecay',
   'draws',
   'workers',
   'superpixelCount',
   'voxel',
   'seed',
 ]);
+
+/** Of the training recipe, in the order of help. */
+export const TRAINING_OPTIONS = [
+  'profile',
+  'width',
+  'head',
+  'init',
+  'steps',
+  'epochs',
+  'validation',
+  'patience',
+  'batch',
+  'crop',
+  'augment',
+  'learningRate',
+  'decayEpoch',
+  'momentum',
+  'weightDecay',
+  'classWeights',
+] as const satisfies readonly Name[];
+
+const TRAINING: ReadonlySet<Name> = new Set(TRAINING_OPTIONS);
 
 /** Adds options of a run to a command. */
 export function addRunOptions(command: Command, names: readonly Name[]): Command {
@@ -42,7 +83,10 @@ export function addRunOptions(command: Command, names: readonly Name[]): Command
     const standard = field.parse(undefined);
     const shown = standard === null ? '' : ` (default: ${standard})`;
     const option = new Option(FLAGS[name], `${field.description}${shown}`);
-    command.addOption(NUMBERS.has(name) ? option.argParser(number) : option);
+    if (NUMBERS.has(name)) option.argParser(number);
+    if (name === 'patience') option.argParser((text) => (text === 'none' ? text : number(text)));
+    if (TRAINING.has(name)) option.helpGroup('Training:');
+    command.addOption(option);
   }
   return command;
 }

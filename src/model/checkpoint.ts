@@ -3,7 +3,8 @@ import { UserError } from '../errors.js';
 import { type DeepLabConfig, parameterSpecs } from './deeplab.js';
 import type { HostTensor, Network } from './network.js';
 import { readSafetensors, type SafetensorsFile, writeSafetensors } from './safetensors.js';
-import type { TrainingOptions, TrainingState } from './training/train.js';
+import type { TrainingOptions } from './training/recipe.js';
+import type { TrainingState } from './training/state.js';
 
 /** In a model folder: the network, for inference. */
 export const MODEL_FILE = 'model.safetensors';
@@ -12,6 +13,7 @@ export const TRAINING_FILE = 'training.safetensors';
 
 const FORMAT = 'viewal-deeplab-1';
 const VELOCITY = 'velocity/';
+const BEST = 'best/';
 
 /** Writes the network of a model folder, making the folder. Whole or not at all. */
 export async function saveNetwork(folder: string, network: Network, step: number): Promise<void> {
@@ -29,40 +31,54 @@ export async function loadNetwork(folder: string): Promise<Network> {
 
 /** Writes a state from which training resumes. Whole or not at all. */
 export async function saveTraining(folder: string, state: TrainingState): Promise<void> {
-  const { network, velocity, step, options, images } = state;
-  const momentum = [...velocity].map(([name, tensor]) => [VELOCITY + name, tensor] as const);
+  const { network, velocity, step, options, images, best } = state;
   await writeSafetensors(join(folder, TRAINING_FILE), {
     metadata: {
       ...describe(network),
       step: `${step}`,
       images: `${images}`,
       options: JSON.stringify(options),
+      ...(best ? { best: JSON.stringify({ step: best.step, epoch: best.epoch, miou: best.miou }) } : {}),
     },
-    tensors: new Map([...network.tensors, ...momentum]),
+    tensors: new Map([
+      ...network.tensors,
+      ...prefixed(VELOCITY, velocity),
+      ...(best ? prefixed(BEST, best.network.tensors) : []),
+    ]),
   });
+}
+
+function prefixed(prefix: string, tensors: ReadonlyMap<string, HostTensor>): [string, HostTensor][] {
+  return [...tensors].map(([name, tensor]) => [prefix + name, tensor]);
 }
 
 /** @throws UserError as `loadNetwork` does */
 export async function loadTraining(folder: string): Promise<TrainingState> {
   const file = join(folder, TRAINING_FILE);
   const content = await readSafetensors(file);
-  const velocity = new Map<string, HostTensor>();
-  const tensors = new Map<string, HostTensor>();
+  const [tensors, velocity, bestTensors] = ['', VELOCITY, BEST].map(() => new Map<string, HostTensor>());
   for (const [name, tensor] of content.tensors) {
     if (name.startsWith(VELOCITY)) velocity.set(name.slice(VELOCITY.length), tensor);
+    else if (name.startsWith(BEST)) bestTensors.set(name.slice(BEST.length), tensor);
     else tensors.set(name, tensor);
   }
   const network = networkOf({ ...content, tensors }, file);
-  const learnt = parameterSpecs(network.config).filter(({ role }) => role !== 'mean' && role !== 'variance');
+  const specs = parameterSpecs(network.config);
+  const learnt = specs.filter(({ role }) => role !== 'mean' && role !== 'variance');
   requireTensors(file, VELOCITY, learnt, velocity);
-  const options = parseJson<TrainingOptions>(content.metadata.options);
-  const [step, images] = [Number(content.metadata.step), Number(content.metadata.images)];
+  const { metadata } = content;
+  const options = parseJson<TrainingOptions>(metadata.options);
+  const [step, images] = [Number(metadata.step), Number(metadata.images)];
+  const best = parseJson<{ step: number; epoch: number; miou: number }>(metadata.best);
   if (!options?.crop || !Number.isInteger(step) || !Number.isInteger(images)) {
     throw new UserError(
       `${file} says not how far training had come; expected a file written while training.`,
     );
   }
-  return { network, velocity, step, options, images };
+  const state = { network, velocity, step, options, images };
+  if (best === undefined) return state;
+  requireTensors(file, BEST, specs, bestTensors);
+  return { ...state, best: { ...best, network: { ...network, tensors: bestTensors } } };
 }
 
 function describe({ config, classNames }: Network): Record<string, string> {

@@ -33,6 +33,7 @@ export interface FileLayout {
   /** Names of the files there are, relative to the recording, with forward slashes. */
   readonly present: ReadonlySet<string>;
   readonly labelledList?: ReadonlySet<string> | undefined;
+  readonly validationList?: ReadonlySet<string> | undefined;
   /** What the file of a part may be called, relative to the recording; the first one present is taken. */
   fileNames(part: Part, frame: FrameId): readonly string[];
   /**
@@ -74,6 +75,7 @@ export async function fileRecording(layout: FileLayout): Promise<Recording> {
     frames: listed.map((frame) => frame.entry),
     bad,
     labelledList: layout.labelledList,
+    validationList: layout.validationList,
     read: async (entry, size) => readFrame(layout, labelTable, find(entry), size),
     superpixelFile: (entry) => {
       const file = find(entry).files.get('superpixels');

@@ -1,14 +1,16 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { BadFrameError, UserError } from '../errors.js';
-import { frameName, IGNORE } from '../frame.js';
+import { IGNORE } from '../frame.js';
 import type { DepthCamera } from './depth-camera.js';
 import { type FrameId, fileRecording, type Part } from './file-recording.js';
+import { parseFrameList } from './frame-list.js';
 import { type Folder, listFolder, readBytes, readText } from './input-files.js';
 import type { Layout } from './layout.js';
 
 const SETTINGS = 'recording.json';
 const LABELLED = 'labelled.txt';
+const VALIDATION = 'validation.txt';
 const INTRINSICS = 'intrinsics.json';
 
 const POSITIVE = 'a number above 0';
@@ -87,9 +89,8 @@ export const ownLayout: Layout = {
       classes: settings.classes,
       frames,
       present,
-      labelledList: root.files.includes(LABELLED)
-        ? parseLabelled(await readText(path, LABELLED), new Set(frames.map(frameName)))
-        : undefined,
+      labelledList: await listOf(path, root.files, LABELLED, frames),
+      validationList: await listOf(path, root.files, VALIDATION, frames),
       fileNames: (part, { scene, id }) => ENDINGS[part].map((ending) => `${scene}/${id}.${ending}`),
       camera: (scene) => cameraOf(path, scene, settings, present.has(`${scene}/${INTRINSICS}`)),
       classOf: (stored) => (stored < settings.classes.length || stored === IGNORE ? stored : undefined),
@@ -148,18 +149,12 @@ function parseJson<T extends z.ZodType>(text: string, schema: T): z.output<T> {
   throw new Error(`${path.length > 0 ? `"${path.join('.')}"` : 'it'} should be ${message}, found ${shown}`);
 }
 
-/** One `scene/frame` a line; # starts a comment. */
-function parseLabelled(text: string, frames: ReadonlySet<string>): ReadonlySet<string> {
-  const labelled = new Set<string>();
-  text.split('\n').forEach((line, i) => {
-    const name = line.replace(/(^|\s)#.*/, '').trim();
-    if (name === '') return;
-    if (!frames.has(name)) {
-      throw new UserError(
-        `${LABELLED}, line ${i + 1}: there is no frame ${name}, expected scene/frame of this recording.`,
-      );
-    }
-    labelled.add(name);
-  });
-  return labelled;
+/** Frames that a list in the recording names, if it is there. */
+async function listOf(
+  path: string,
+  files: readonly string[],
+  list: string,
+  frames: readonly FrameId[],
+): Promise<ReadonlySet<string> | undefined> {
+  return files.includes(list) ? parseFrameList(await readText(path, list), list, frames) : undefined;
 }

@@ -42,6 +42,11 @@ export interface Recording {
    */
   readonly labelledList?: ReadonlySet<string> | undefined;
   /**
+   * Frames whose labels are kept from training and choose among networks, as `scene/id`, where the recording lists
+   * them (`validation.txt` in our layout).
+   */
+  readonly validationList?: ReadonlySet<string> | undefined;
+  /**
    * Decodes one frame at `size`: colour averaged, depth and labels by nearest neighbour, intrinsics scaled.
    * @throws BadFrameError where the frame cannot be used
    */

@@ -52,9 +52,10 @@ export async function sceneKeys(
     entries.map((entry) => [entry.id, entry.labelFingerprint, frames.get(entry.id)?.incidences]),
   );
   const scores = digest('scores', VERSION.scores, points, options.views);
-  const trained = entries.map(frameName).filter((name) => run.training.has(name));
+  const names = entries.map(frameName);
+  const labelled = [run.training, run.validation].map((set) => names.filter((name) => set.has(name)));
   const bad = run.recording.bad.filter(({ scene }) => scene === entries[0]?.scene);
-  const frameRows = digest('frames', points, trained, bad);
-  const picks = digest('picks', VERSION.picks, scores, trained, options.budget, run.recording.frames.length);
+  const frameRows = digest('frames', points, labelled, bad);
+  const picks = digest('picks', VERSION.picks, scores, labelled, options.budget, run.recording.frames.length);
   return { frames, points, frameRows, scores, picks };
 }

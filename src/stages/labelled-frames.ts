@@ -3,6 +3,7 @@ import { UserError } from '../errors.js';
 import { isMissing } from '../files.js';
 import { frameName } from '../frame.js';
 import { random, seedOf, shuffle } from '../random.js';
+import { parseFrameList } from '../sources/frame-list.js';
 import type { Recording } from '../sources/recording.js';
 import type { RunOptions } from './options.js';
 
@@ -10,71 +11,132 @@ import type { RunOptions } from './options.js';
 const SEED_SHARE = 0.1;
 const SEED_FRAMES = 4;
 
-/**
- * Which frames' labels are trained on; their superpixels are labelled, so none of them is selected.
- *
- * `auto` takes the recording's own list where it has one, else every labelled frame. Where *all* frames are labelled
- * there would be nothing left to select: then the labels are ground truth, and a random seed set is trained on
- * (paper, §4.1); the rest is the pool, whose labels only measure.
- *
- * @returns names, `scene/frame`
- * @throws UserError where the option is no such thing, or asks for more labelled frames than there are
- */
-export async function trainingFrames(
-  recording: Recording,
-  options: Pick<RunOptions, 'labelled' | 'seed' | 'model' | 'probabilities'>,
-): Promise<Set<string>> {
-  const labelled = recording.frames.filter((entry) => entry.labelled).map(frameName);
-  const random_ = (count: number) =>
-    new Set(shuffle([...labelled], random(seedOf(options.seed, 'seed set'))).slice(0, count));
+/** Frames whose labels are known to the run: names, `scene/frame`, none in both. */
+export interface LabelledFrames {
+  readonly training: ReadonlySet<string>;
+  readonly validation: ReadonlySet<string>;
+}
 
-  const { labelled: option } = options;
-  if (option === 'all') return new Set(labelled);
+type Options = Pick<RunOptions, 'labelled' | 'validation' | 'profile' | 'seed' | 'model' | 'probabilities'>;
+
+/**
+ * Which frames' labels are trained on, and which choose among networks; their superpixels are labelled, so none of
+ * them is selected.
+ *
+ * `labelled auto` takes the recording's own list where it has one, else every labelled frame. Where *all* frames are
+ * labelled there would be nothing left to select: then the labels are ground truth, and a random seed set is trained
+ * on (paper, §4.1); the rest is the pool, whose labels only measure.
+ *
+ * `validation auto` takes the recording's own list where it has one; else the paper's profile, which needs one to know
+ * when training has converged, keeps a tenth of the frames that would be trained on.
+ *
+ * @throws UserError where an option is no such thing, or asks for more labelled frames than there are
+ */
+export async function labelledFrames(recording: Recording, options: Options): Promise<LabelledFrames> {
+  const labelled = recording.frames.filter((entry) => entry.labelled).map(frameName);
+  const listed = await listedForValidation(recording, labelled, options.validation);
+  const training = await trainingFrames(recording, labelled, listed, options);
+  if (listed.size > 0) return { training, validation: listed };
+  const size = validationSize(options, training.size);
+  const validation = draw([...training].sort(), size, options.seed, 'validation set');
+  return { training: without(training, validation), validation };
+}
+
+function draw(names: readonly string[], count: number, seed: number, purpose: string): Set<string> {
+  return new Set(shuffle([...names], random(seedOf(seed, purpose))).slice(0, count));
+}
+
+function without(names: Iterable<string>, taken: ReadonlySet<string>): Set<string> {
+  return new Set([...names].filter((name) => !taken.has(name)));
+}
+
+/** Frames that a list names for validation: the option's file or the recording's own; empty where there is none. */
+async function listedForValidation(
+  recording: Recording,
+  labelled: readonly string[],
+  option: string,
+): Promise<Set<string>> {
+  if (option === 'auto') return new Set(labelled.filter((name) => recording.validationList?.has(name)));
+  if (option === 'none' || parseAmount(option) !== undefined) return new Set();
+  return readList('validation', option, recording, ['auto', 'none']);
+}
+
+/** How many of the training frames are kept for validation, where no list says which. */
+function validationSize({ validation, profile }: Options, trained: number): number {
+  if (validation === 'none') return 0;
+  if (validation === 'auto') return profile === 'paper' ? Math.floor(trained / 10) : 0;
+  const amount = parseAmount(validation)!;
+  const count = amount.isShare ? Math.max(1, Math.round((amount.value / 100) * trained)) : amount.value;
+  if (!Number.isInteger(count) || count < 1 || count >= trained)
+    throw new UserError(
+      `Option validation: expected 1 to ${trained - 1} of the ${trained} labelled frames, got "${validation}".`,
+    );
+  return count;
+}
+
+async function trainingFrames(
+  recording: Recording,
+  labelled: readonly string[],
+  validation: ReadonlySet<string>,
+  options: Options,
+): Promise<Set<string>> {
+  const free = labelled.filter((name) => !validation.has(name));
+  const { labelled: option, seed } = options;
+  if (option === 'all') return new Set(free);
   if (option === 'auto') {
     if (recording.labelledList !== undefined)
-      return new Set(labelled.filter((name) => recording.labelledList?.has(name)));
-    if (labelled.length < recording.frames.length) return new Set(labelled);
+      return new Set(free.filter((name) => recording.labelledList?.has(name)));
+    if (labelled.length < recording.frames.length) return new Set(free);
     // A network from elsewhere was trained on other frames: all of these are the pool.
     if (options.model !== null || options.probabilities !== null) return new Set();
-    return random_(
-      Math.max(
-        1,
-        Math.min(labelled.length - 1, Math.max(SEED_FRAMES, Math.round(SEED_SHARE * labelled.length))),
-      ),
-    );
+    const share = Math.max(SEED_FRAMES, Math.round(SEED_SHARE * free.length));
+    return draw(free, Math.max(1, Math.min(free.length - 1, share)), seed, 'seed set');
   }
 
-  const amount = /^(\d+(?:\.\d+)?)(%?)$/.exec(option);
-  if (amount !== null) {
-    const count =
-      amount[2] === '%'
-        ? Math.max(1, Math.round((Number(amount[1]) / 100) * labelled.length))
-        : Number(amount[1]);
-    if (!Number.isInteger(count) || count < 1 || count > labelled.length)
+  const amount = parseAmount(option);
+  if (amount !== undefined) {
+    const count = amount.isShare ? Math.max(1, Math.round((amount.value / 100) * free.length)) : amount.value;
+    if (!Number.isInteger(count) || count < 1 || count > free.length)
       throw new UserError(
-        `Option labelled: expected 1 to ${labelled.length}, the labelled frames of the recording, got "${option}".`,
+        `Option labelled: expected 1 to ${free.length}, the labelled frames of the recording, got "${option}".`,
       );
-    return random_(count);
+    return draw(free, count, seed, 'seed set');
   }
 
+  const named = await readList('labelled', option, recording, ['auto', 'all']);
+  const both = [...named].find((name) => validation.has(name));
+  if (both !== undefined)
+    throw new UserError(`${both} is to be trained on and to validate: expected it in one of the two lists.`);
+  return named;
+}
+
+/** `10%` or `12`. */
+function parseAmount(option: string): { value: number; isShare: boolean } | undefined {
+  const amount = /^(\d+(?:\.\d+)?)(%?)$/.exec(option);
+  return amount === null ? undefined : { value: Number(amount[1]), isShare: amount[2] === '%' };
+}
+
+/** Labelled frames that a file names. A scene stands for those of its frames that have labels. */
+async function readList(
+  option: string,
+  file: string,
+  recording: Recording,
+  words: readonly string[],
+): Promise<Set<string>> {
   let text: string;
   try {
-    text = await readFile(option, 'utf8');
+    text = await readFile(file, 'utf8');
   } catch (error) {
     if (!isMissing(error)) throw error;
     throw new UserError(
-      `Option labelled: expected auto, all, a share such as 10%, a number of frames, or a file of scene/frame lines; there is no file "${option}".`,
+      `Option ${option}: expected ${words.join(', ')}, a share such as 10%, a number of frames, or a file of scene/frame or scene lines; there is no file "${file}".`,
     );
   }
-  const known = new Set(labelled);
-  const names = text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '' && !line.startsWith('#'));
-  const unknown = names.find((name) => !known.has(name));
-  if (unknown !== undefined)
-    throw new UserError(
-      `Option labelled: ${option} names ${unknown}, which is no labelled frame of the recording.`,
-    );
-  return new Set(names);
+  const labelled = new Set(recording.frames.filter((entry) => entry.labelled).map(frameName));
+  const names = parseFrameList(text, file, recording.frames);
+  const lines = new Set(text.split('\n').map((line) => line.trim()));
+  const unlabelled = [...names].find((name) => !labelled.has(name) && lines.has(name));
+  if (unlabelled !== undefined)
+    throw new UserError(`Option ${option}: ${file} names ${unlabelled}, which has no labels.`);
+  return new Set([...names].filter((name) => labelled.has(name)));
 }

@@ -124,6 +124,7 @@ function frameRow(run: Run, frame: { scene: string; id: string }, seen: FrameInf
     used: info !== undefined,
     reason: typeof seen === 'string' ? seen : null,
     trained: run.training.has(frameName(frame)),
+    validation: run.validation.has(frameName(frame)),
     width: run.size.width,
     height: run.size.height,
     fx: info?.intrinsics.fx ?? null,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { UserError } from '../errors.js';
+import { AUGMENTATIONS } from '../model/training/recipe.js';
 import { parseBudget } from '../selection/budget.js';
 import { FORMATS } from '../sources/formats.js';
 
@@ -22,27 +23,110 @@ export const runOptions = z.strictObject({
     .string()
     .default('auto')
     .describe(
-      'frames to train on: auto, all, a share (10%), a number of frames, or a file of scene/frame lines',
+      'frames to train on: auto, all, a share (10%), a number of frames, or a file of scene/frame or scene lines',
     ),
   model: z
     .string()
     .nullable()
     .default(null)
-    .describe('folder of a trained network, used instead of training one'),
+    .describe('a trained network, used instead of training one: a model folder of ours or of TensorFlow.js'),
+  validation: z
+    .string()
+    .default('auto')
+    .describe(
+      'labelled frames kept from training, to choose among networks: auto, none, a share (10%), a number of frames, or a file of scene/frame or scene lines',
+    ),
+  profile: z
+    .enum(['quick', 'paper'], 'expected quick or paper')
+    .default('quick')
+    .describe('what the options below are where not given: quick for a CPU, or as in the paper'),
   width: z
     .union([z.literal(0.35), z.literal(1)], 'expected a width of 0.35 or 1.0')
-    .default(0.35)
-    .describe('width of MobileNetV2: 0.35 or 1'),
+    .nullable()
+    .default(null)
+    .describe('width of MobileNetV2: 0.35 or 1 (quick 0.35, paper 1)'),
   head: z
     .enum(['slim', 'full'], 'expected slim or full')
-    .default('slim')
-    .describe('size of the DeepLabv3+ head: slim or full'),
+    .nullable()
+    .default(null)
+    .describe('size of the DeepLabv3+ head: slim or full (quick slim, paper full)'),
+  init: z
+    .string()
+    .default('auto')
+    .describe(
+      'what the backbone starts from: random, a file that viewal weights import takes, or auto: ImageNet weights where viewal weights has them, else random',
+    ),
   steps: z
     .int('expected a whole number of steps')
     .min(1)
-    .max(1_000_000)
-    .default(400)
-    .describe('training steps'),
+    .max(10_000_000)
+    .nullable()
+    .default(null)
+    .describe('training steps at most (quick 400)'),
+  epochs: z
+    .int('expected a whole number of epochs')
+    .min(1)
+    .max(100_000)
+    .nullable()
+    .default(null)
+    .describe('instead of steps: passes through the training frames at most (paper 200)'),
+  patience: z
+    .int('expected a whole number of epochs')
+    .min(1, 'expected at least 1 epoch, or none')
+    .or(z.literal('none', 'expected a whole number of epochs, or none'))
+    .nullable()
+    .default(null)
+    .describe(
+      'epochs without a better validation mIoU after which training has converged, or none (quick none, paper 20)',
+    ),
+  batch: z
+    .int('expected a whole number of images')
+    .min(2, 'expected at least 2 images')
+    .max(1024)
+    .default(4)
+    .describe('images a training step'),
+  crop: z
+    .string()
+    .regex(/^\d+x\d+$/, 'expected a size such as 160x120')
+    .nullable()
+    .default(null)
+    .describe('size of the crops trained on (quick 160x120, paper 320x240)'),
+  augment: z
+    .string()
+    .refine(
+      (names) => names === 'none' || names.split(',').every((name) => AUGMENTATIONS.includes(name as never)),
+      `expected none, or some of ${AUGMENTATIONS.join(',')}`,
+    )
+    .nullable()
+    .default(null)
+    .describe(`some of ${AUGMENTATIONS.join(',')}, or none (quick crop,flip; paper all)`),
+  learningRate: z
+    .number('expected a number')
+    .positive('expected a number above 0')
+    .nullable()
+    .default(null)
+    .describe('learning rate of the first step (quick 0.05, falling to 0; paper 0.01)'),
+  decayEpoch: z
+    .int('expected a whole number of epochs')
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('epoch from which the learning rate is a tenth (paper 40)'),
+  momentum: z
+    .number('expected a number')
+    .min(0, 'expected 0 to below 1')
+    .lt(1, 'expected 0 to below 1')
+    .default(0.9)
+    .describe('momentum of the gradient'),
+  weightDecay: z
+    .number('expected a number')
+    .min(0, 'expected at least 0')
+    .default(5e-4)
+    .describe('pull of the weights towards 0'),
+  classWeights: z
+    .enum(['none', 'balanced'], 'expected none or balanced')
+    .default('none')
+    .describe('weights of the classes in the loss: none, or balanced by how rare they are'),
   draws: z
     .int('expected a whole number of draws')
     .min(1, 'expected 1 to 1000 draws')
@@ -59,7 +143,7 @@ export const runOptions = z.strictObject({
     .max(256)
     .nullable()
     .default(null)
-    .describe('inference workers; one a core where not given'),
+    .describe('worker threads; one a core where not given'),
   superpixelCount: z
     .int('expected a whole number of superpixels')
     .min(1)
@@ -95,5 +179,7 @@ export function parseOptions(given: z.input<typeof runOptions>): RunOptions {
     throw new UserError(`Option ${issue.path.join('.') || 'unknown'}: ${issue.message}.`);
   }
   parseBudget(result.data.budget);
+  if (result.data.steps !== null && result.data.epochs !== null)
+    throw new UserError('Expected either steps or epochs, got both.');
   return result.data;
 }

@@ -6,7 +6,7 @@ import { frameName, type Size } from '../frame.js';
 import { openRecording } from '../sources/open.js';
 import type { FrameEntry, Recording } from '../sources/recording.js';
 import { RunFolder } from '../tables/run-folder.js';
-import { trainingFrames } from './labelled-frames.js';
+import { labelledFrames } from './labelled-frames.js';
 import { type Monitor, SILENT } from './monitor.js';
 import { parseOptions, type RunOptions, runOptions } from './options.js';
 
@@ -23,6 +23,8 @@ export interface Run {
   /** Names of the frames whose labels choose among networks while training; none of them is trained on. */
   readonly validation: ReadonlySet<string>;
   readonly monitor: Monitor;
+  /** Aborts when the user interrupts: work that can save what it has listens, saves, and throws `InterruptedError`. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -37,7 +39,10 @@ function absolutePaths(given: Partial<RunOptions>): Partial<RunOptions> {
     if (!existsSync(path)) throw new UserError(`Option ${name}: there is no folder ${path}.`);
     found[name] = resolve(path);
   }
-  if (given.labelled !== undefined && existsSync(given.labelled)) found.labelled = resolve(given.labelled);
+  for (const name of ['labelled', 'validation', 'init'] as const) {
+    const path = given[name];
+    if (path !== undefined && existsSync(path)) found[name] = resolve(path);
+  }
   return found;
 }
 
@@ -65,7 +70,8 @@ export async function openRun(
     recording,
     resume = false,
     monitor = SILENT,
-  }: { recording?: string; resume?: boolean; monitor?: Monitor } = {},
+    signal,
+  }: { recording?: string; resume?: boolean; monitor?: Monitor; signal?: AbortSignal } = {},
 ): Promise<Run> {
   parseOptions(given);
   if (recording === undefined && !existsSync(out))
@@ -106,7 +112,7 @@ export async function openRun(
   if (opened.bad.length > BAD_SHOWN)
     monitor.warn(`skipped ${opened.bad.length - BAD_SHOWN} more frames; the frames table names them`);
 
-  const training = await trainingFrames(opened, options);
+  const { training, validation } = await labelledFrames(opened, options);
   await folder.writeManifest({ recording: opened.path, options });
   return {
     folder,
@@ -115,7 +121,8 @@ export async function openRun(
     size: { width, height },
     scenes,
     training,
-    validation: new Set(),
+    validation,
     monitor,
+    ...(signal ? { signal } : {}),
   };
 }

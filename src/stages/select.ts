@@ -27,8 +27,8 @@ export function budgetMeter(run: Run): BudgetMeter {
 
 /**
  * A scene's own picks, best first, as far as the budget would reach if all were spent here. Reads incidences and
- * writes the picks table. Superpixels of frames whose labels were trained on are labelled already, hence no
- * candidates.
+ * writes the picks table. Superpixels of frames whose labels were trained or validated on are labelled
+ * already, hence no candidates.
  */
 export async function pickScene(run: Run, scene: ScoredScene): Promise<readonly PickRow[]> {
   const file = run.folder.sceneFile(PICKS.name, scene.name, 'parquet');
@@ -48,14 +48,16 @@ export async function pickScene(run: Run, scene: ScoredScene): Promise<readonly 
     firstOf.set(frame.id, index.add(binned.incidences, voxels.addAll(binned.incidences.voxels)));
   }
 
-  const trained = new Set(scene.frames.filter((frame) => frame.trained).map((frame) => frame.frame));
+  const labelled = new Set(
+    scene.frames.filter((frame) => frame.trained || frame.validation).map((frame) => frame.frame),
+  );
   const queue = new PriorityQueue();
   const divergence = new Float64Array(index.superpixels);
   const scores: ScoreRow[] = [];
   for (const score of scene.scores) {
     const superpixel = firstOf.get(score.frame)! + score.superpixel;
     scores[superpixel] = score;
-    if (score.view_entropy === null || trained.has(score.frame)) continue;
+    if (score.view_entropy === null || labelled.has(score.frame)) continue;
     queue.set(superpixel, score.view_entropy);
     divergence[superpixel] = score.view_divergence ?? 0;
   }

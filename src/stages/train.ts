@@ -1,114 +1,204 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
-import { BadFrameError, UserError } from '../errors.js';
+import { BadFrameError, InterruptedError, UserError } from '../errors.js';
 import { frameName } from '../frame.js';
 import { digest } from '../hash.js';
-import { startBackend } from '../model/backend.js';
+import { chooseBackend } from '../model/backend.js';
 import { loadTraining, MODEL_FILE, saveNetwork, saveTraining, TRAINING_FILE } from '../model/checkpoint.js';
 import { initialNetwork } from '../model/network.js';
 import type { LabelledImage } from '../model/training/crop.js';
-import {
-  initialState,
-  TRAINING_DEFAULTS,
-  Trainer,
-  type TrainingSet,
-  type TrainingState,
-} from '../model/training/train.js';
+import type { ImageSet } from '../model/training/samples.js';
+import { initialState, type TrainingState } from '../model/training/state.js';
+import { Trainer, type TrainingStep } from '../model/training/trainer.js';
 import type { FrameEntry } from '../sources/recording.js';
 import { readParquet, writeParquet } from '../tables/parquet.js';
-import { HISTORY, type HistoryRow } from '../tables/schemas.js';
+import { HISTORY, type HistoryRow, VALIDATION, type ValidationRow } from '../tables/schemas.js';
 import type { Run } from './run.js';
+import { networkConfig, trainingRecipe } from './training-plan.js';
 
 /** Raised when the same inputs come to give another network. */
-const VERSION = 1;
+const VERSION = 2;
 /** Steps between two saves: what a killed process loses at most. */
 const SAVE_EVERY = 25;
 
 /**
  * Trains the network on the run's training frames, from scratch (paper, §3.1), and writes the model folder and the
- * history table. Does nothing where they are current; goes on where a killed process stopped.
+ * history and validation tables. The network is the best on the validation frames, where there are any, else the last.
+ * Does nothing where all are current; goes on where an interrupted or killed process stopped.
  *
  * @returns the model folder: the run's own, or the one given as an option
  * @throws UserError where there is nothing to train on
+ * @throws InterruptedError when the run's signal aborts, once all is saved
  */
 export async function trainStage(run: Run): Promise<string> {
-  const { folder, options, recording, monitor } = run;
+  const { folder, options, recording, monitor, signal } = run;
   if (options.model !== null) return options.model;
-  const frames = recording.frames.filter((entry) => run.training.has(frameName(entry)));
-  if (frames.length === 0)
+  const [training, validation] = [run.training, run.validation].map((names) =>
+    recording.frames.filter((entry) => names.has(frameName(entry))),
+  );
+  if (training.length === 0)
     throw new UserError(
       `${recording.path} has no labelled frames to train on: expected labels, or --model <folder>, or --probabilities <folder>.`,
     );
-
   if (recording.classes.length < 2)
     throw new UserError(
       `Expected labels of at least 2 classes, ${recording.path} has ${recording.classes.length}.`,
     );
-  const config = { width: options.width, head: options.head, classes: recording.classes.length };
-  const settings = { ...TRAINING_DEFAULTS, seed: options.seed, steps: options.steps };
+
+  const config = networkConfig(options, recording.classes.length);
+  const labels = (frames: readonly FrameEntry[]) =>
+    frames.map((entry) => [frameName(entry), entry.fingerprint, entry.labelFingerprint]);
   const key = digest(
     'train',
     VERSION,
     config,
-    settings,
+    trainingRecipe(options, training.length),
+    chooseBackend(options.backend),
     options.size,
-    frames.map((e) => [frameName(e), e.fingerprint, e.labelFingerprint]),
+    labels(training),
+    labels(validation),
   );
-  const historyFile = folder.runFile(HISTORY.name);
-  const modelFile = join(folder.modelFolder, MODEL_FILE);
-  const trainingFile = join(folder.modelFolder, TRAINING_FILE);
+  const files = new TrainingFiles(run, key);
+  if (await files.isDone()) return folder.modelFolder;
 
-  const known = await readParquet(historyFile, HISTORY, key);
-  if (known?.length === options.steps && existsSync(modelFile)) return folder.modelFolder;
+  const images = await labelledImages(run, training, 'trained on');
+  const held = validation.length > 0 ? await labelledImages(run, validation, 'validated on') : undefined;
+  let state = await files.resume();
+  if (state === undefined) {
+    await files.begin();
+    const network = initialNetwork(config, recording.classes, options.seed);
+    state = initialState(network, trainingRecipe(options, images.count), images.count);
+  } else monitor.note(`going on with training after step ${state.step}`);
 
-  const images = await trainingImages(run, frames);
-  let state: TrainingState;
-  let history: HistoryRow[] = [];
-  if (known !== undefined && existsSync(trainingFile)) {
-    state = await loadTraining(folder.modelFolder);
-    history = known.slice(0, state.step);
-    monitor.note(`going on with training after step ${state.step}`);
-  } else {
-    await rm(modelFile, { force: true });
-    await rm(trainingFile, { force: true });
-    await writeParquet(historyFile, HISTORY, key, []);
-    state = initialState(initialNetwork(config, recording.classes, options.seed), settings, images.count);
-  }
-
-  await startBackend(options.backend);
-  const trainer = new Trainer(state, images);
-  const progress = monitor.begin('train', options.steps, 'steps', state.step);
+  const { steps } = state.options;
+  const trainer = await Trainer.open(state, images, held, {
+    backend: options.backend,
+    ...(options.workers ? { workers: options.workers } : {}),
+  });
+  const progress = monitor.begin('train', steps, 'steps', state.step);
+  const onAbort = () => monitor.note('saving the training as it is; interrupt again to end at once');
+  signal?.addEventListener('abort', onAbort);
+  let miou = state.best === undefined ? '' : `, best mIoU ${percent(state.best.miou)}`;
   try {
-    for await (const { step, loss, learningRate } of trainer.run()) {
-      if (!Number.isFinite(loss))
+    for await (const step of trainer.run()) {
+      if (!Number.isFinite(step.loss))
         throw new UserError(
-          `Training diverged: the loss of step ${step} is ${loss}; nothing of it was saved.`,
+          `Training diverged: the loss of step ${step.step} is ${step.loss}; expected a lower --learning-rate.`,
         );
-      history.push({ step, epoch: 1, loss, learning_rate: learningRate });
-      progress.advance(1, `loss ${loss.toFixed(3)}`);
-      await setImmediate(); // a step is one long task: let the bar be drawn and signals be heard
-      if (step % SAVE_EVERY === 0 && step < options.steps) {
-        await writeParquet(historyFile, HISTORY, key, history);
-        await saveTraining(folder.modelFolder, trainer.state());
-      }
+      files.add(step);
+      if (step.validation) miou = `, mIoU ${percent(step.validation.miou)}`;
+      progress.advance(1, `loss ${step.loss.toFixed(3)}${miou}`);
+      if (signal?.aborted || (step.step % SAVE_EVERY === 0 && !trainer.isDone()))
+        await files.save(await trainer.state());
+      if (signal?.aborted) throw new InterruptedError();
     }
-    await writeParquet(historyFile, HISTORY, key, history);
-    await saveNetwork(folder.modelFolder, trainer.state().network, options.steps);
-    await rm(trainingFile, { force: true });
+    const end = await trainer.state();
+    if (end.step < steps) monitor.note(converged(end));
+    await files.finish(end);
   } finally {
+    signal?.removeEventListener('abort', onAbort);
     progress.end();
-    trainer.dispose();
+    await trainer.close();
   }
   return folder.modelFolder;
+}
+
+function percent(share: number): string {
+  return Number.isNaN(share) ? '–' : `${(100 * share).toFixed(1)} %`;
+}
+
+function converged({ best, options, step }: TrainingState): string {
+  return `training converged after step ${step}: the validation mIoU has not risen above ${percent(best!.miou)} for ${options.patience} epochs`;
+}
+
+/** What training writes: the model folder, and tables that agree with it. */
+class TrainingFiles {
+  private readonly modelFolder: string;
+  private readonly historyFile: string;
+  private readonly validationFile: string;
+  private history: HistoryRow[] = [];
+  private validations: ValidationRow[] = [];
+
+  /** @param key of everything that training depends on; the history table carries it for all files */
+  constructor(
+    { folder }: Run,
+    private readonly key: string,
+  ) {
+    this.modelFolder = folder.modelFolder;
+    this.historyFile = folder.runFile(HISTORY.name);
+    this.validationFile = folder.runFile(VALIDATION.name);
+  }
+
+  private get modelFile(): string {
+    return join(this.modelFolder, MODEL_FILE);
+  }
+
+  private get trainingFile(): string {
+    return join(this.modelFolder, TRAINING_FILE);
+  }
+
+  /** Whether the network is there and training needs no more of its own state. */
+  async isDone(): Promise<boolean> {
+    if (!existsSync(this.modelFile) || existsSync(this.trainingFile)) return false;
+    return (await readParquet(this.historyFile, HISTORY, this.key)) !== undefined;
+  }
+
+  /** The state saved last, with the tables as they were then; undefined where there is none of this training. */
+  async resume(): Promise<TrainingState | undefined> {
+    const history = await readParquet(this.historyFile, HISTORY, this.key);
+    if (history === undefined || !existsSync(this.trainingFile)) return undefined;
+    const state = await loadTraining(this.modelFolder);
+    const validations = (await readParquet(this.validationFile, VALIDATION, this.key)) ?? [];
+    this.history = history.slice(0, state.step);
+    this.validations = validations.filter(({ step }) => step <= state.step);
+    return state;
+  }
+
+  /** Makes way for a new training: what is there is of another. */
+  async begin(): Promise<void> {
+    await rm(this.modelFile, { force: true });
+    await rm(this.trainingFile, { force: true });
+    await this.writeTables();
+  }
+
+  add({ step, epoch, loss, learningRate, validation }: TrainingStep): void {
+    this.history.push({ step, epoch, loss, learning_rate: learningRate });
+    if (validation === undefined) return;
+    const { miou, pixelAccuracy } = validation;
+    const known = (share: number) => (Number.isNaN(share) ? null : share);
+    this.validations.push({
+      step,
+      epoch: validation.epoch,
+      miou: known(miou),
+      pixel_accuracy: known(pixelAccuracy),
+      best: validation.isBest,
+    });
+  }
+
+  /** The tables first: rows past the state are left out when it is read. */
+  async save(state: TrainingState): Promise<void> {
+    await this.writeTables();
+    await saveTraining(this.modelFolder, state);
+  }
+
+  async finish({ network, step, best }: TrainingState): Promise<void> {
+    await this.writeTables();
+    await saveNetwork(this.modelFolder, best?.network ?? network, best?.step ?? step);
+    await rm(this.trainingFile, { force: true });
+  }
+
+  private async writeTables(): Promise<void> {
+    await writeParquet(this.validationFile, VALIDATION, this.key, this.validations);
+    await writeParquet(this.historyFile, HISTORY, this.key, this.history);
+  }
 }
 
 /** Images kept in memory, some 0.3 MB each at 320×240; those of a larger set are decoded again when drawn. */
 const MAX_KEPT = 1000;
 
 /** The labelled images, each read once to see that it can be; bad ones are reported and left out. */
-async function trainingImages(run: Run, frames: readonly FrameEntry[]): Promise<TrainingSet> {
+async function labelledImages(run: Run, frames: readonly FrameEntry[], purpose: string): Promise<ImageSet> {
   const usable: FrameEntry[] = [];
   const kept: LabelledImage[] = [];
   for (const entry of frames) {
@@ -117,7 +207,7 @@ async function trainingImages(run: Run, frames: readonly FrameEntry[]): Promise<
       if (usable.push(entry) <= MAX_KEPT) kept.push(image);
     } catch (error) {
       if (!(error instanceof BadFrameError)) throw error;
-      run.monitor.warn(`not trained on ${frameName(entry)}: ${error.message}`);
+      run.monitor.warn(`not ${purpose} ${frameName(entry)}: ${error.message}`);
     }
   }
   if (usable.length === 0)

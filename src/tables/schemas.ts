@@ -84,6 +84,10 @@ export const FRAMES = {
     used: { type: 'bool', meaning: 'false where the frame could not be used' },
     reason: { type: 'string?', meaning: 'why the frame was skipped, with its file' },
     trained: { type: 'bool', meaning: 'its labels were trained on, so nothing of it is selected' },
+    validation: {
+      type: 'bool',
+      meaning: 'its labels chose among networks while training, so nothing of it is selected',
+    },
     width: { type: 'int', unit: 'pixels', meaning: 'working width' },
     height: { type: 'int', unit: 'pixels', meaning: 'working height' },
     fx: { type: 'double?', unit: 'pixels', meaning: 'focal length, horizontal, at working size' },
@@ -188,20 +192,80 @@ export const VALIDATION = {
   },
 } as const satisfies ParquetSchema;
 
+const split = {
+  type: 'string',
+  meaning:
+    'trained: frames whose labels were trained on; validation: frames that chose among networks; pool: the other labelled frames',
+} as const;
+
+/** A double, as the labelled pixels of a large recording pass 2³¹: 28 000 frames of 320×240. */
+const labelledPixels = { type: 'double', unit: 'pixels' } as const;
+
 export const METRICS = {
   name: 'metrics',
   rows: 'one a metric, or a metric and class; one file a run',
   columns: {
-    split: {
+    split,
+    metric: {
       type: 'string',
       meaning:
-        'trained: frames whose labels were trained on; validation: frames that chose among networks; pool: the other labelled frames',
+        'of the whole: miou (mean IoU), pixel_accuracy, mean_class_accuracy, frequency_weighted_iou, expected_calibration_error, negative_log_likelihood, brier_score; of a class: iou, class_accuracy. Means over classes leave out those without a true pixel',
     },
-    metric: { type: 'string', meaning: 'miou, pixel_accuracy or iou' },
-    class: { type: 'string?', meaning: 'class name, for iou' },
-    value: { type: 'float?', meaning: 'in [0, 1]; null for a class that the ground truth lacks' },
+    class: { type: 'string?', meaning: 'class name, for iou and class_accuracy' },
+    value: {
+      type: 'float?',
+      meaning:
+        'in [0, 1]; negative_log_likelihood in nats, brier_score in [0, 2]; null for a class that the ground truth lacks, and without a labelled pixel',
+    },
     frames: { type: 'int', unit: 'frames', meaning: 'labelled frames measured on' },
-    pixels: { type: 'int', unit: 'pixels', meaning: 'labelled pixels measured on; of the class, for iou' },
+    pixels: {
+      ...labelledPixels,
+      meaning: 'labelled pixels measured on; of the class, for iou and class_accuracy',
+    },
+  },
+} as const satisfies ParquetSchema;
+
+export const FRAME_METRICS = {
+  name: 'frame_metrics',
+  rows: 'one a labelled frame measured on; one file a run',
+  columns: {
+    split,
+    scene,
+    frame,
+    pixels: { ...labelledPixels, meaning: 'its labelled pixels' },
+    pixel_accuracy: {
+      type: 'float?',
+      meaning: 'share of them predicted right, in [0, 1]; null if there are none',
+    },
+    miou: {
+      type: 'float?',
+      meaning: 'mean IoU over the classes that its ground truth holds, in [0, 1]; null if it holds none',
+    },
+  },
+} as const satisfies ParquetSchema;
+
+export const CONFUSION = {
+  name: 'confusion',
+  rows: 'one a pair of true and predicted class that some pixel has; one file a run',
+  columns: {
+    split,
+    truth: { type: 'string', meaning: 'name of the true class' },
+    predicted: { type: 'string', meaning: 'name of the most probable class' },
+    pixels: { ...labelledPixels, meaning: 'labelled pixels of the one predicted as the other' },
+  },
+} as const satisfies ParquetSchema;
+
+export const CALIBRATION = {
+  name: 'calibration',
+  rows: 'one a bin of the top probability, 15 of equal width a split; one file a run',
+  columns: {
+    split,
+    bin: { type: 'int', meaning: '0 to 14, ascending' },
+    lower: { type: 'double', meaning: 'top probabilities in the bin are above this' },
+    upper: { type: 'double', meaning: 'and at most this' },
+    pixels: { ...labelledPixels, meaning: 'labelled pixels in the bin' },
+    confidence: { type: 'float?', meaning: 'their mean top probability; null without any' },
+    accuracy: { type: 'float?', meaning: 'share of them predicted right; null without any' },
   },
 } as const satisfies ParquetSchema;
 
@@ -267,6 +331,9 @@ export type SelectionRow = Row<typeof SELECTIONS>;
 export type HistoryRow = Row<typeof HISTORY>;
 export type ValidationRow = Row<typeof VALIDATION>;
 export type MetricRow = Row<typeof METRICS>;
+export type FrameMetricRow = Row<typeof FRAME_METRICS>;
+export type ConfusionRow = Row<typeof CONFUSION>;
+export type CalibrationRow = Row<typeof CALIBRATION>;
 
 export const PARQUET_TABLES: readonly ParquetSchema[] = [
   FRAMES,
@@ -276,5 +343,8 @@ export const PARQUET_TABLES: readonly ParquetSchema[] = [
   HISTORY,
   VALIDATION,
   METRICS,
+  FRAME_METRICS,
+  CONFUSION,
+  CALIBRATION,
 ];
 export const ARROW_TABLES: readonly ArrowSchema[] = [SUPERPIXELS, PROBABILITIES, INCIDENCES, POINTS];

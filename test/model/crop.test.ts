@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { normaliseColour } from '../../src/model/inference/inference.js';
-import { CROP_SCALES, drawWindow, type LabelledImage, resampleCrop } from '../../src/model/training/crop.js';
+import { drawWindow, type LabelledImage, resampleCrop } from '../../src/model/training/crop.js';
+import { QUICK_RECIPE } from '../../src/model/training/recipe.js';
 import { random } from '../../src/random.js';
 import { randomColour } from './support.js';
 
@@ -69,13 +70,17 @@ describe('resampling', () => {
     const side = fc.integer({ min: 16, max: 400 });
     fc.assert(
       fc.property(side, side, side, side, fc.nat(1e6), (width, height, w, h, seed) => {
-        const window = drawWindow({ width, height }, { width: w, height: h }, random(seed));
+        const window = drawWindow(
+          { width, height },
+          { ...QUICK_RECIPE, crop: { width: w, height: h } },
+          random(seed),
+        );
         expect(window.left).toBeGreaterThanOrEqual(-1e-9);
         expect(window.top).toBeGreaterThanOrEqual(-1e-9);
         expect(window.left + w / window.scale).toBeLessThanOrEqual(width + 1e-9);
         expect(window.top + h / window.scale).toBeLessThanOrEqual(height + 1e-9);
-        expect(window.scale).toBeGreaterThanOrEqual(CROP_SCALES.smallest);
-        expect(window.scale).toBeLessThanOrEqual(Math.max(CROP_SCALES.largest, w / width, h / height));
+        expect(window.scale).toBeGreaterThanOrEqual(QUICK_RECIPE.scales[0]);
+        expect(window.scale).toBeLessThanOrEqual(Math.max(QUICK_RECIPE.scales[1], w / width, h / height));
       }),
     );
   });
@@ -86,10 +91,21 @@ describe('resampling', () => {
     fc.assert(
       fc.property(fc.nat(1e6), (seed) => {
         const crop = { width: 16, height: 16 };
-        const { colour, labels } = resample(image, crop, drawWindow(image, crop, random(seed)));
+        const { colour, labels } = resample(
+          image,
+          crop,
+          drawWindow(image, { ...QUICK_RECIPE, crop }, random(seed)),
+        );
         expect(new Set(labels)).toEqual(new Set([3]));
         expect(Math.min(...colour)).toBeCloseTo(1, 6);
       }),
     );
+  });
+
+  test('without cropping, the window is the middle of the image in the shape of the crop', () => {
+    const options = { ...QUICK_RECIPE, augment: [] };
+    const window = (width: number, height: number) => drawWindow({ width, height }, options, random(1));
+    expect(window(320, 240)).toEqual({ left: 0, top: 0, scale: 0.5, isMirrored: false });
+    expect(window(400, 240)).toEqual({ left: 40, top: 0, scale: 0.5, isMirrored: false });
   });
 });

@@ -88,7 +88,7 @@ describe('graph', () => {
     const [actual, expected] = [folded, new ReferenceLayers(network)].map((layers) =>
       tf.tidy(() => {
         const x = randomTensor([2, height, width, 3], 3);
-        const masks = drawMasks(network.config, 2, random(4));
+        const masks = drawMasks(network.config, [random(4), random(5)]);
         return logits(layers, features(layers, network.config, x), masks);
       }),
     );
@@ -104,7 +104,7 @@ describe('graph', () => {
     const layers = new ReferenceLayers(network);
     const [actual, expected] = tf.tidy(() => {
       const { high, low } = features(layers, network.config, randomTensor([1, 64, 96, 3], 3));
-      const masks = drawMasks(network.config, 1, random(4));
+      const masks = drawMasks(network.config, [random(4)]);
       const dropped = tf.mul<tf.Tensor4D>(high[0]!, masks.high);
       const rates = [6, 12, 18].flatMap((rate) =>
         layers.filter(`aspp/rate${rate}/depthwise`, [dropped], rate),
@@ -123,7 +123,7 @@ describe('graph', () => {
 describe('dropout masks', () => {
   test('drop a quarter of the channels, image by image, and keep the expectation', () => {
     const config = { width: 1, head: 'slim', classes: 2 } as const;
-    const { high, low } = drawMasks(config, 50, random(1));
+    const { high, low } = drawMasks(config, Array.from({ length: 50 }, (_, i) => random(i)));
     expect([high.shape, low.shape]).toEqual([
       [50, 1, 1, 320],
       [50, 1, 1, 24],

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { startBackend } from '../../src/model/backend.js';
-import { features, logits } from '../../src/model/deeplab.js';
+import { features, logits, upsample4 } from '../../src/model/deeplab.js';
 import { drawMasks } from '../../src/model/dropout.js';
 import { FoldedLayers } from '../../src/model/inference/folded-layers.js';
 import { InferenceNetwork, normaliseColour } from '../../src/model/inference/inference.js';
@@ -39,7 +39,7 @@ function wholePass(of: McDropoutFrame, seed: number, draw: number): Float64Array
   const layers = new FoldedLayers(network.tensors);
   const small = tf.tidy(() => {
     const x = tf.tensor4d(Float32Array.from(colour, normaliseColour), [1, height, width, 3]);
-    const masks = drawMasks(network.config, 1, random(seedOf(seed, scene, id, draw)));
+    const masks = drawMasks(network.config, [random(seedOf(seed, scene, id, draw))]);
     const { high, low } = features(layers, network.config, x);
     const dropped = tf.mul<tf.Tensor4D>(high[0]!, masks.high);
     const rates = [6, 12, 18].flatMap((rate) => layers.filter(`aspp/rate${rate}/depthwise`, [dropped], rate));
@@ -88,8 +88,8 @@ test('one backbone pass serves every draw: probabilities before rounding agree t
   const inference = new InferenceNetwork(network);
   for (const draw of [0, 1, 2]) {
     const probabilities = tf.tidy(() => {
-      const masks = drawMasks(network.config, 1, random(seedOf(9, 'a', '0', draw)));
-      return inference.probabilities(inference.features(frame), frame, masks);
+      const masks = drawMasks(network.config, [random(seedOf(9, 'a', '0', draw))]);
+      return tf.softmax(upsample4(inference.logits(inference.features(frame), masks), 49, 70));
     });
     expect(relativeError(probabilities.dataSync(), wholePass(frame, 9, draw))).toBeLessThan(2e-6);
     probabilities.dispose();

@@ -20,8 +20,3 @@ export function momentumStep(
     return { weights: tf.sub(weights, tf.mul(faster, learningRate)), velocity: faster };
   });
 }
-
-/** The polynomial schedule of the DeepLab papers: rate·(1 − step/steps)^0.9, step counted from 0. */
-export function polynomialRate(rate: number, step: number, steps: number): number {
-  return rate * (1 - step / steps) ** 0.9;
-}

@@ -1,0 +1,196 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { random, seedOf } from '../../random.js';
+import { features, logits, parameterSpecs } from '../deeplab.js';
+import { drawMasks } from '../dropout.js';
+import { ConfusionMatrix } from '../evaluation/confusion-matrix.js';
+import { InferenceNetwork } from '../inference/inference.js';
+import type { HostTensor, Network } from '../network.js';
+import { addNoise, blur } from './augment.js';
+import { drawWindow, type LabelledImage, resampleCrop } from './crop.js';
+import type { Exchange } from './exchange.js';
+import type { Sample } from './samples.js';
+import type { TrainingState } from './state.js';
+import { TrainingLayers } from './training-layers.js';
+import type { TrainingOps } from './training-ops.js';
+
+/** Share of a batch's statistics in the running ones. */
+const STATISTICS_RATE = 0.1;
+
+/** What a replica has learnt: copies, by name. */
+export interface Learnt {
+  readonly tensors: ReadonlyMap<string, HostTensor>;
+  readonly velocity: ReadonlyMap<string, HostTensor>;
+}
+
+/**
+ * A network in training on this thread's backend: stochastic gradient descent with momentum over this replica's share
+ * of each batch, in step with the other replicas. All of them hold the same weights, bit for bit, after every step.
+ *
+ * Owns its tensors from construction to `dispose`.
+ */
+export class Replica {
+  private readonly parameters = new Map<string, tf.Tensor>();
+  private readonly velocity = new Map<string, tf.Tensor>();
+  /** Running means and variances. */
+  private readonly statistics = new Map<string, tf.Tensor>();
+  private readonly decays = new Set<string>();
+  private readonly layers: TrainingLayers;
+
+  /** @param classWeights of the loss; all 1 if not given */
+  constructor(
+    private readonly start: TrainingState,
+    private readonly ops: TrainingOps,
+    private readonly exchange: Exchange,
+    private readonly classWeights?: Float32Array,
+  ) {
+    for (const { name, role } of parameterSpecs(start.network.config)) {
+      const isStatistic = role === 'mean' || role === 'variance';
+      const home = isStatistic ? this.statistics : this.parameters;
+      home.set(name, toBackend(start.network.tensors.get(name)!));
+      if (!isStatistic) this.velocity.set(name, toBackend(start.velocity.get(name)!));
+      if (role === 'weights') this.decays.add(name);
+    }
+    this.layers = new TrainingLayers(this.parameters, ops);
+  }
+
+  /**
+   * One step on a batch.
+   *
+   * @param samples this replica's share of it
+   * @returns mean loss over the labelled pixels of the whole batch, before the step
+   */
+  step(samples: readonly Sample[], learningRate: number): number {
+    const { loss, gradients } = this.differentiate(samples);
+    this.descend(this.exchange.replicas === 1 ? gradients : this.total(gradients), learningRate);
+    this.followStatistics();
+    return loss;
+  }
+
+  /** Pixels by true and predicted class over some images, dropout off. */
+  evaluate(images: readonly LabelledImage[]): ConfusionMatrix {
+    const network = { ...this.start.network, tensors: this.learnt().tensors } satisfies Network;
+    const inference = new InferenceNetwork(network);
+    const confusion = new ConfusionMatrix(network.config.classes);
+    for (const image of images) confusion.add(image.labels, inference.labels(image));
+    inference.dispose();
+    return confusion;
+  }
+
+  learnt(): Learnt {
+    const tensors = new Map<string, HostTensor>();
+    for (const { name } of parameterSpecs(this.start.network.config)) {
+      tensors.set(name, toHost((this.parameters.get(name) ?? this.statistics.get(name))!));
+    }
+    return {
+      tensors,
+      velocity: new Map([...this.velocity].map(([name, tensor]) => [name, toHost(tensor)] as const)),
+    };
+  }
+
+  dispose(): void {
+    for (const home of [this.parameters, this.velocity, this.statistics]) {
+      tf.dispose([...home.values()]);
+      home.clear();
+    }
+  }
+
+  /** The crops of some samples: colour [n, h, w, 3], normalised, and labels [n, h, w]. */
+  private crops(samples: readonly Sample[]): { colour: Float32Array; labels: Int32Array } {
+    const { seed, crop, augment } = this.start.options;
+    const area = crop.width * crop.height;
+    const colour = new Float32Array(samples.length * area * 3);
+    const labels = new Int32Array(samples.length * area);
+    for (const [i, { image, number }] of samples.entries()) {
+      const pixels = colour.subarray(i * area * 3, (i + 1) * area * 3);
+      const window = drawWindow(image, this.start.options, random(seedOf(seed, 'crop', number)));
+      resampleCrop(image, window, crop, pixels, labels.subarray(i * area, (i + 1) * area));
+      if (augment.includes('blur')) blur(pixels, crop, random(seedOf(seed, 'blur', number)));
+      if (augment.includes('noise')) addNoise(pixels, random(seedOf(seed, 'noise', number)));
+    }
+    return { colour, labels };
+  }
+
+  /** Loss of the batch, and the share of these samples in its gradient by parameter; the caller disposes that. */
+  private differentiate(samples: readonly Sample[]): { loss: number; gradients: Map<string, tf.Tensor> } {
+    const { options, network } = this.start;
+    const { width, height } = options.crop;
+    const { colour, labels } = this.crops(samples);
+    const names = [...this.parameters.keys()];
+    const [value, ...grads] = tf.tidy(() => {
+      const x = tf.tensor4d(colour, [samples.length, height, width, 3]);
+      const target = tf.tensor3d(labels, [samples.length, height, width], 'int32');
+      const masks = drawMasks(
+        network.config,
+        samples.map(({ number }) => random(seedOf(options.seed, 'dropout', number))),
+      );
+      const result = tf.valueAndGrads(() => {
+        const small = logits(this.layers, features(this.layers, network.config, x), masks);
+        return this.ops.crossEntropy(small, target, this.classWeights);
+      })([...this.parameters.values()]);
+      return [result.value, ...result.grads];
+    });
+    const loss = value!.dataSync()[0];
+    value!.dispose();
+    return { loss, gradients: new Map(names.map((name, i) => [name, grads[i]] as const)) };
+  }
+
+  /** The gradient of the whole batch, from every replica's share; disposes this one's. */
+  private total(gradients: Map<string, tf.Tensor>): Map<string, tf.Tensor> {
+    const sizes = [...gradients.values()].map(({ size }) => size);
+    const mine = new Float32Array(sizes.reduce((sum, size) => sum + size, 0));
+    let offset = 0;
+    for (const gradient of gradients.values()) {
+      mine.set(gradient.dataSync<'float32'>(), offset);
+      offset += gradient.size;
+    }
+    const sum = this.exchange.total(mine);
+    const totals = new Map<string, tf.Tensor>();
+    offset = 0;
+    for (const [name, gradient] of gradients) {
+      // A copy: tfjs keeps what it is given until it moves it to its heap.
+      totals.set(name, tf.tensor(sum.slice(offset, offset + gradient.size), gradient.shape));
+      offset += gradient.size;
+      gradient.dispose();
+    }
+    return totals;
+  }
+
+  private descend(gradients: Map<string, tf.Tensor>, learningRate: number): void {
+    const { momentum, weightDecay } = this.start.options;
+    for (const [name, gradient] of gradients) {
+      const old = this.parameters.get(name)!;
+      const oldVelocity = this.velocity.get(name)!;
+      // Fresh tensors: the wasm backend packs filters once per tensor and would not see a change in place.
+      const { weights, velocity } = this.ops.momentumStep(old, gradient, oldVelocity, {
+        learningRate,
+        momentum,
+        weightDecay: this.decays.has(name) ? weightDecay : 0,
+      });
+      this.parameters.set(name, weights);
+      this.velocity.set(name, velocity);
+      tf.dispose([old, oldVelocity, gradient]);
+    }
+  }
+
+  private followStatistics(): void {
+    for (const [layer, batch] of this.layers.takeStatistics()) {
+      for (const role of ['mean', 'variance'] as const) {
+        const name = `${layer}/${role}`;
+        const old = this.statistics.get(name)!;
+        this.statistics.set(
+          name,
+          tf.tidy(() => tf.add(tf.mul(old, 1 - STATISTICS_RATE), tf.mul(batch[role], STATISTICS_RATE))),
+        );
+        tf.dispose([old, batch[role]]);
+      }
+    }
+  }
+}
+
+function toBackend({ shape, data }: HostTensor): tf.Tensor {
+  return tf.tensor(data, [...shape]);
+}
+
+function toHost(tensor: tf.Tensor): HostTensor {
+  return { shape: tensor.shape, data: tensor.dataSync<'float32'>() };
+}
