@@ -139,6 +139,14 @@ describe('a recording in our own layout', () => {
       'labelled.txt': '# done by hand\nkitchen/000001\r\n\n  hall/000000 # checked\n',
     });
     expect([...recording.labelledList!]).toEqual(['kitchen/000001', 'hall/000000']);
+    expect(recording.validationList).toBeUndefined();
+  });
+
+  it('reads the list of validation frames; a scene stands for all of its frames', async () => {
+    const recording = await open({ ...files, 'validation.txt': 'kitchen\n' });
+    const kitchen = recording.frames.filter(({ scene }) => scene === 'kitchen');
+    expect([...recording.validationList!]).toEqual(kitchen.map(({ id }) => `kitchen/${id}`));
+    expect(recording.labelledList).toBeUndefined();
   });
 
   it('takes names with spaces and letters of any script, scenes in links, and frame numbers without zeros', async () => {
@@ -451,7 +459,7 @@ describe('bad settings stop at once', () => {
 
   it('says which line of labelled.txt names no frame', async () => {
     await expect(open({ ...files, 'labelled.txt': '# x\nhall/000000\nhall/7\n' })).rejects.toThrow(
-      'labelled.txt, line 3: there is no frame hall/7',
+      'labelled.txt, line 3: there is no frame or scene hall/7',
     );
   });
 });
