@@ -6,10 +6,22 @@ export * from './errors.js';
 export * from './frame.js';
 export { averageBySuperpixel, type PixelScores, scorePairwise, type View } from './geometry/pairwise.js';
 export { loadNetwork, saveNetwork } from './model/checkpoint.js';
-export { ConfusionMatrix } from './model/evaluate.js';
+export { Calibration, type ReliabilityBin } from './model/evaluation/calibration.js';
+export { ConfusionMatrix } from './model/evaluation/confusion-matrix.js';
+export { evaluate } from './model/evaluation/evaluate.js';
+export { loadModel, type Model, readClassNames } from './model/inference/model-folder.js';
 export type { Segmenter } from './model/inference/segmenter.js';
 export { createSegmenter, type SegmenterOptions } from './model/inference/segmenter-pool.js';
+export { initialNetwork, type Network } from './model/network.js';
 export { halfValues, mostProbable, type ProbabilityMap, toHalves } from './model/probability-map.js';
+export { PAPER_RECIPE, QUICK_RECIPE, type TrainingOptions } from './model/training/recipe.js';
+export { initialState, type TrainingState } from './model/training/state.js';
+export {
+  Trainer,
+  type TrainerOptions,
+  type TrainingStep,
+  type Validation,
+} from './model/training/trainer.js';
 export { bin } from './operators/bin.js';
 export { cutSuperpixels } from './operators/cut-superpixels.js';
 export { Turns } from './operators/in-turn.js';

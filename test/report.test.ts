@@ -5,19 +5,23 @@ import fc from 'fast-check';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BadFrameError } from '../src/errors.js';
-import type { Frame } from '../src/frame.js';
+import { type Frame, IGNORE } from '../src/frame.js';
 import { toHalves } from '../src/model/probability-map.js';
 import { random } from '../src/random.js';
 import { classColours, HEAT } from '../src/report/colour-map.js';
 import { replayCommand } from '../src/report/command-line.js';
+import { drawComparison, framesToCompare } from '../src/report/comparison.js';
 import type { ReportContent } from '../src/report/content.js';
+import { RIGHT, WRONG } from '../src/report/error-map.js';
 import { drawFrame } from '../src/report/frame-picture.js';
 import { STRIPES } from '../src/report/hatch.js';
 import { heatMap, robustRange } from '../src/report/heat-map.js';
 import { html } from '../src/report/html.js';
+import { learningRateDrops } from '../src/report/learning-curves.js';
 import { outlineOf } from '../src/report/outline.js';
 import { renderReport } from '../src/report/page.js';
 import type { FrameEntry, Recording } from '../src/sources/recording.js';
+import { measureStage } from '../src/stages/measure.js';
 import { SILENT } from '../src/stages/monitor.js';
 import { parseOptions } from '../src/stages/options.js';
 import { reportStage } from '../src/stages/report.js';
@@ -29,15 +33,18 @@ import { probabilityTable, superpixelTable } from '../src/tables/frame-tables.js
 import { readParquet, writeParquet } from '../src/tables/parquet.js';
 import { RunFolder } from '../src/tables/run-folder.js';
 import {
+  type CalibrationRow,
   FRAMES,
+  type FrameMetricRow,
   type FrameRow,
   HISTORY,
-  METRICS,
+  type HistoryRow,
   type MetricRow,
   SCORES,
   type ScoreRow,
   SELECTIONS,
   type SelectionRow,
+  VALIDATION,
 } from '../src/tables/schemas.js';
 
 /** A frame of four superpixels, its quarters. */
@@ -199,6 +206,49 @@ describe('heat maps', () => {
   });
 });
 
+describe('comparisons with the truth', () => {
+  it('show the worst, the median and the best frame, of the pool where it has any', () => {
+    const chosen = (...rows: FrameMetricRow[]) =>
+      framesToCompare(rows).map(({ row, standing }) => `${standing} ${row.split} ${row.frame}`);
+    const pool = [0.5, 0.25, 0.75, 0.25, 0.5].map((accuracy, i) => frameMetric('pool', `${i}`, accuracy));
+    const others = [frameMetric('validation', 'v', 0.9), frameMetric('trained', 't', 1)];
+    expect(chosen(...others, ...pool)).toEqual(['worst pool 1', 'median pool 0', 'best pool 2']);
+    expect(chosen(...others)).toEqual(['only validation v']);
+    expect(chosen(others[1], frameMetric('pool', 'unlabelled', null))).toEqual(['only trained t']);
+    expect(chosen(...pool.slice(0, 2))).toEqual(['worst pool 1', 'best pool 0']);
+    expect(chosen()).toEqual([]);
+  });
+
+  it('paint what is wrong, what is right, and hatch what is not labelled', async () => {
+    const frame = frameOf('a', '0');
+    const truth = frame.labels!.slice();
+    truth[1] = 0;
+    truth[2] = IGNORE;
+    const compared = { row: frameMetric('pool', '0', 0.5), standing: 'best' };
+    const comparison = await drawComparison(compared, frame, truth, mapOf(3), ['bed', 'floor', 'wall']);
+    const pixels = async (uri: string) =>
+      [
+        ...(await sharp(Buffer.from(uri.split(',')[1], 'base64'))
+          .raw()
+          .toBuffer()),
+      ].slice(0, 9);
+    const grey = [STRIPES[0], STRIPES[0], STRIPES[0]];
+    const [bed, floor] = [0, 1].map((c) => [...classColours(3).subarray(3 * c, 3 * c + 3)]);
+    expect(await pixels(comparison.errors)).toEqual([...WRONG, ...RIGHT, ...grey]);
+    expect(await pixels(comparison.truth)).toEqual([...floor, ...bed, ...grey]);
+    expect(await pixels(comparison.prediction)).toEqual([...bed, ...bed, ...bed]);
+    expect(comparison.legend.map(({ name }) => name)).toEqual(['bed', 'floor']);
+  });
+});
+
+it('learning-rate drops are steps, not a gradual decay', () => {
+  expect(learningRateDrops(historyOf(100, (step) => (step > 80 ? 1e-4 : step > 40 ? 1e-3 : 1e-2)))).toEqual([
+    41, 81,
+  ]);
+  expect(learningRateDrops(historyOf(400, (step) => 0.05 * (1 - (step - 1) / 400) ** 0.9))).toEqual([]);
+  expect(learningRateDrops([])).toEqual([]);
+});
+
 it('the command line quotes what a shell would take apart', () => {
   expect(replayCommand(`/data/my recording's`, { superpixelCount: 30, budget: '2images', model: null })).toBe(
     `viewal replay '/data/my recording'\\''s' --out runs/again --superpixel-count 30 --budget 2images`,
@@ -220,8 +270,13 @@ describe('the page', () => {
     cards: [],
     frames: [],
     pictures: new Map(),
+    classes: [],
     history: [],
+    validation: [],
     metrics: [],
+    confusion: [],
+    calibration: [],
+    comparisons: [],
   };
 
   async function full(): Promise<ReportContent> {
@@ -254,17 +309,43 @@ describe('the page', () => {
       cards: [{ pick, views: 2.5 }],
       frames: [picture],
       pictures: new Map([[`${HOSTILE}/${HOSTILE}`, picture]]),
-      history: Array.from({ length: 1000 }, (_, i) => ({
-        step: i + 1,
-        epoch: 1,
-        learning_rate: 0.05,
-        loss: 4 / (1 + i),
-      })),
+      classes: [HOSTILE, 'floor', 'wall', 'ceiling'],
+      history: historyOf(1000, (step) => (step > 600 ? 0.005 : 0.05)),
+      validation: [
+        { step: 500, epoch: 5, miou: 0.125, pixel_accuracy: 0.5, best: true },
+        { step: 750, epoch: 7, miou: 0.375, pixel_accuracy: 0.5, best: true },
+        { step: 1000, epoch: 10, miou: 0.25, pixel_accuracy: 0.5, best: false },
+      ],
       metrics: [
+        metric('trained', 'miou', null, 0.875),
         metric('pool', 'miou', null, 0.25),
         metric('pool', 'pixel_accuracy', null, 0.5),
+        metric('pool', 'mean_class_accuracy', null, 0.333),
+        metric('pool', 'frequency_weighted_iou', null, 0.444),
+        metric('pool', 'expected_calibration_error', null, 0.0625),
+        metric('pool', 'negative_log_likelihood', null, 1.25),
+        metric('pool', 'brier_score', null, 0.625),
         metric('pool', 'iou', HOSTILE, 0.25),
         metric('pool', 'iou', 'ceiling', null),
+        metric('pool', 'class_accuracy', HOSTILE, 0.666),
+        metric('pool', 'class_accuracy', 'ceiling', null),
+      ],
+      confusion: [
+        { split: 'trained', truth: 'wall', predicted: 'floor', pixels: 1 },
+        { split: 'pool', truth: HOSTILE, predicted: HOSTILE, pixels: 300 },
+        { split: 'pool', truth: HOSTILE, predicted: 'floor', pixels: 100 },
+        { split: 'pool', truth: 'floor', predicted: 'floor', pixels: 999 },
+        { split: 'pool', truth: 'floor', predicted: 'wall', pixels: 1 },
+      ],
+      calibration: binsOf('pool'),
+      comparisons: [
+        await drawComparison(
+          { row: frameMetric('pool', HOSTILE, 0.25), standing: 'worst' },
+          frameOf(HOSTILE, HOSTILE),
+          frameOf(HOSTILE, HOSTILE).labels!,
+          mapOf(3),
+          [HOSTILE, 'floor', 'wall'],
+        ),
       ],
     };
   }
@@ -296,8 +377,43 @@ describe('the page', () => {
     const page = renderReport(await full());
     expect(page).toContain('id="pick-1"');
     expect(page).toContain('2.5 frames');
-    expect(page).toContain('1\u2009234\u2009567');
+    expect(page).toContain('1\u202f234\u202f567');
     expect(page).toContain('for the same reason: ceiling');
+  });
+
+  it('shows how the network was trained: the best validation, and where the learning rate dropped', async () => {
+    const whole = await full();
+    const page = section(renderReport(whole), 'network');
+    expect(page).toContain('37.5\u202f% after step 750');
+    expect(page.match(/the learning rate drops/g)).toHaveLength(2);
+    expect(page.match(/<figure class="plot">/g)).toHaveLength(3);
+    const steady = section(
+      renderReport({ ...whole, history: historyOf(9, () => 0.1), validation: [] }),
+      'network',
+    );
+    expect(steady).not.toContain('learning rate');
+    expect(steady).not.toContain('on the validation frames;');
+  });
+
+  it('shows every measure of every split, and the classes of the confusion by row', async () => {
+    const page = section(renderReport(await full()), 'network');
+    for (const shown of ['87.5', '25.0', '50.0', '33.3', '44.4', '6.3', '66.6'])
+      expect(page).toContain(`${shown}\u202f%`);
+    expect(page).toContain('1.250');
+    expect(page).toContain('0.625');
+    expect(page).toContain('Calibration error on the other labelled frames: 6.3');
+    const rows = [...page.matchAll(/<tr><th>(.*?)<\/th>(.*?)<\/tr>/gs)].filter(([, , cells]) =>
+      cells.includes('<td'),
+    );
+    // Of the pool, not of the frames trained on: the wall has no row, as it has no true pixel, but a column.
+    expect(rows.map(([, name]) => name)).toEqual([ESCAPED, 'floor']);
+    expect(rows[0][2]).toContain(
+      `<td class="h8 right" title="${ESCAPED} as ${ESCAPED}: 75.0\u202f%">75</td>`,
+    );
+    expect(rows[0][2]).toContain(`<td class="h3" title="${ESCAPED} as floor: 25.0\u202f%">25</td>`);
+    expect(rows[1][2]).toMatch(
+      /^<td><\/td><td class="h10 right"[^>]*>100<\/td><td><\/td><td class="number">/,
+    );
   });
 
   it('is the same for the same content', async () => {
@@ -309,7 +425,18 @@ describe('the page', () => {
     expect(renderReport(bare)).toContain('Nothing is selected yet');
     expect(renderReport({ ...whole, selections: [], cards: [] })).toContain('Nothing to select');
     expect(renderReport({ ...whole, pictures: new Map(), frames: [] })).toContain('can no longer be read');
-    for (const part of ['scenes', 'skipped', 'frames', 'candidates', 'history', 'metrics'] as const) {
+    for (const part of [
+      'scenes',
+      'skipped',
+      'frames',
+      'candidates',
+      'history',
+      'validation',
+      'metrics',
+      'confusion',
+      'calibration',
+      'comparisons',
+    ] as const) {
       const page = renderReport({ ...whole, [part]: bare[part] });
       expect(page).toContain('</html>');
       expect(page).not.toMatch(/NaN|undefined|\[object/);
@@ -320,20 +447,33 @@ describe('the page', () => {
     const next = random(1);
     const many = 20_000;
     const scores = () => Float32Array.from({ length: many }, next);
+    const names = Array.from({ length: 255 }, (_, c) => `class number ${c}`);
     const page = renderReport({
       ...bare,
       selections: Array.from({ length: many }, (_, i) => selection('s', 'f', i, i + 1)),
       candidates: { viewEntropy: scores(), viewDivergence: scores() },
-      history: Array.from({ length: many }, (_, i) => ({
+      history: historyOf(many, (step) => 1 / 10 ** (step % 7)),
+      validation: Array.from({ length: many }, (_, i) => ({
         step: i + 1,
-        epoch: 1,
-        learning_rate: 0.05,
-        loss: next(),
+        epoch: i + 1,
+        miou: next(),
+        pixel_accuracy: next(),
+        best: true,
       })),
+      classes: names,
+      metrics: [
+        metric('pool', 'miou', null, 0.5),
+        ...names.map((name) => metric('pool', 'iou', name, next())),
+      ],
+      confusion: names.flatMap((truth) =>
+        names.map((predicted) => ({ split: 'pool', truth, predicted, pixels: 1 + Math.floor(9 * next()) })),
+      ),
+      calibration: ['trained', 'validation', 'pool'].flatMap(binsOf),
       skipped: Array.from({ length: many }, (_, i) => ({ scene: 's', frame: `${i}`, reason: 'bad' })),
     });
     expect(page.length).toBeLessThan(1_000_000);
-    expect(page).toContain('19\u2009700 more in selections/selections.parquet');
+    expect(page).toContain('19\u202f700 more in selections/selections.parquet');
+    expect(page).toContain('215 more in confusion/confusion.parquet');
   });
 });
 
@@ -374,6 +514,7 @@ describe('the stage', () => {
       size: { width: WIDTH, height: HEIGHT },
       scenes: new Map(SCENES.map(({ name, entries }) => [name, entries])),
       training: new Set(),
+      validation: new Set(),
       monitor: SILENT,
     };
     const scenes = SCENES.map(({ name, entries }) => ({
@@ -418,7 +559,10 @@ describe('the stage', () => {
     await writeParquet(folder.runFile(HISTORY.name), HISTORY, 'h', [
       { step: 1, epoch: 1, learning_rate: 0.1, loss: 2 },
     ]);
-    await writeParquet(folder.runFile(METRICS.name), METRICS, 'm', [metric('pool', 'miou', null, 0.5)]);
+    await writeParquet(folder.runFile(VALIDATION.name), VALIDATION, 'v', [
+      { step: 1, epoch: 1, miou: 0.125, pixel_accuracy: 0.5, best: true },
+    ]);
+    await measureStage(run, scenes);
   }
 
   const report = async ({ run, scenes }: { run: Run; scenes: Scene[] }) =>
@@ -431,6 +575,9 @@ describe('the stage', () => {
     expect(page).toContain('id="pick-2"');
     expect(page).toContain('id="frame-2"');
     expect(page).toContain('Ground truth');
+    expect(page).toContain('12.5\u202f% after step 1');
+    expect(page.match(/class="compared"/g)).toHaveLength(3);
+    expect(page).toContain('<b>Worst</b>: one / 0,');
     expect(page).toContain('three/7.pose.txt: is not there');
     expect(page).toContain('viewal replay /recordings/test --out runs/again<');
     expect(page).not.toMatch(/NaN|undefined/);
@@ -495,6 +642,37 @@ describe('the stage', () => {
   });
 });
 
+/** The section of a page that has an id, to the next. */
+function section(page: string, id: string): string {
+  return page.slice(page.indexOf(`<section id="${id}"`)).split('</section>')[0];
+}
+
+function historyOf(steps: number, rate: (step: number) => number): HistoryRow[] {
+  return Array.from({ length: steps }, (_, i) => ({
+    step: i + 1,
+    epoch: 1,
+    learning_rate: rate(i + 1),
+    loss: 4 / (1 + i),
+  }));
+}
+
+/** The lowest bins are empty, as they are of any network. */
+function binsOf(split: string): CalibrationRow[] {
+  return Array.from({ length: 15 }, (_, bin) => ({
+    split,
+    bin,
+    lower: bin / 15,
+    upper: (bin + 1) / 15,
+    pixels: bin < 4 ? 0 : bin * 10,
+    confidence: bin < 4 ? null : (bin + 0.5) / 15,
+    accuracy: bin < 4 ? null : bin / 20,
+  }));
+}
+
+function frameMetric(split: string, frame: string, accuracy: number | null): FrameMetricRow {
+  return { split, scene: 's', frame, pixels: 700, pixel_accuracy: accuracy, miou: accuracy };
+}
+
 function frameOf(scene: string, id: string): Frame {
   return {
     scene,
@@ -546,6 +724,7 @@ function frameRow(scene: string, frame: string): FrameRow {
     used: true,
     reason: null,
     trained: false,
+    validation: false,
     width: WIDTH,
     height: HEIGHT,
     fx: 30,

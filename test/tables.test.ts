@@ -56,6 +56,7 @@ describe('Parquet tables', () => {
       used: true,
       reason: null,
       trained: false,
+      validation: false,
       width: 320,
       height: 240,
       fx: 300.25,

@@ -1,5 +1,13 @@
 import type { Size } from '../frame.js';
-import type { HistoryRow, MetricRow, SelectionRow } from '../tables/schemas.js';
+import type {
+  CalibrationRow,
+  ConfusionRow,
+  HistoryRow,
+  MetricRow,
+  SelectionRow,
+  ValidationRow,
+} from '../tables/schemas.js';
+import type { Comparison } from './comparison.js';
 import type { FramePicture } from './frame-picture.js';
 
 /** Everything the report shows. What a run has not got, or has not got yet, is undefined or empty. */
@@ -24,8 +32,16 @@ export interface ReportContent {
   readonly frames: readonly FramePicture[];
   /** Every picture by `frameName`, for the cards. */
   readonly pictures: ReadonlyMap<string, FramePicture>;
+  /** Names of the recording's classes, by class. */
+  readonly classes: readonly string[];
+  /** Of the training in this run. */
   readonly history: readonly HistoryRow[];
+  readonly validation: readonly ValidationRow[];
   readonly metrics: readonly MetricRow[];
+  readonly confusion: readonly ConfusionRow[];
+  readonly calibration: readonly CalibrationRow[];
+  /** Worst to best. */
+  readonly comparisons: readonly Comparison[];
 }
 
 export interface ReportOption {

@@ -1,3 +1,4 @@
+import type { Size } from '../frame.js';
 import { HEAT_GRADIENT } from './colour-map.js';
 import type { FramePicture, HeatMap, OutlinedPick } from './frame-picture.js';
 import { type Html, html } from './html.js';
@@ -37,6 +38,16 @@ export function crop(picture: FramePicture, number: number, pick: OutlinedPick):
 export function flat(picture: FramePicture, image: string, label: string): Html {
   const { width, height } = picture;
   return html`<svg class="picture" viewBox="0 0 ${width} ${height}" role="img" aria-label="${label}"><image class="flat" width="${width}" height="${height}" preserveAspectRatio="none" href="${image}"/>${outlines(picture.picks)}</svg>`;
+}
+
+/** A picture by itself. @param kind those of flat colours keep their pixels sharp */
+export function picture(
+  { width, height }: Size,
+  image: string,
+  label: string,
+  kind: 'photograph' | 'flat',
+): Html {
+  return html`<img class="picture ${kind}" width="${width}" height="${height}" alt="${label}" src="${image}">`;
 }
 
 /** What the colours of a heat map stand for. */

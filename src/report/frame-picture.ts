@@ -4,6 +4,7 @@ import { classMap } from './class-map.js';
 import { classColours } from './colour-map.js';
 import { heatMap, type Range } from './heat-map.js';
 import { flatPicture, photograph } from './images.js';
+import { type LegendEntry, legendOf } from './legend.js';
 import { type Outline, outlineOf } from './outline.js';
 
 /** A frame as the page shows it: encoded, so that its pixels need not be kept. */
@@ -28,7 +29,7 @@ export interface FrameDetails {
   readonly prediction?: string | undefined;
   readonly truth?: string | undefined;
   /** Classes that the prediction or the truth holds. */
-  readonly legend: readonly { readonly name: string; readonly colour: Uint8Array }[];
+  readonly legend: readonly LegendEntry[];
 }
 
 export interface HeatMap {
@@ -83,24 +84,18 @@ async function drawDetails(frame: Frame, ids: Uint16Array, sources: DetailSource
     });
 
   const map = sources.probabilities;
+  const predicted = map && mostProbable(map);
   const truth = frame.labels;
-  const classes = Math.max(map?.classes ?? 0, sources.classNames.length);
-  const colours = classColours(classes);
-  const present = new Set<number>();
-  const draw = (labels: Uint8Array) => {
-    for (const label of labels) present.add(label);
-    return flatPicture(classMap(frame, labels, colours), frame);
-  };
+  const colours = classColours(Math.max(map?.classes ?? 0, sources.classNames.length));
+  const draw = (labels: Uint8Array) => flatPicture(classMap(frame, labels, colours), frame);
   return {
     heat,
-    prediction: map && (await draw(mostProbable(map))),
+    prediction: predicted && (await draw(predicted)),
     truth: truth && (await draw(truth)),
-    legend: [...present]
-      .filter((c) => c < classes)
-      .sort((a, b) => a - b)
-      .map((c) => ({
-        name: sources.classNames[c] ?? `class ${c}`,
-        colour: colours.subarray(3 * c, 3 * c + 3),
-      })),
+    legend: legendOf(
+      [predicted, truth].filter((labels) => labels !== undefined),
+      colours,
+      sources.classNames,
+    ),
   };
 }

@@ -1,8 +1,8 @@
-import { css } from './colour-map.js';
 import type { ReportContent } from './content.js';
 import { colourBar, flat, photo } from './figure.js';
 import type { FramePicture } from './frame-picture.js';
 import { type Html, html } from './html.js';
+import { legend } from './legend.js';
 
 /** Frames with most picks: outlines, heat maps, prediction and truth. */
 export function frameSection(content: ReportContent): Html | undefined {
@@ -32,7 +32,7 @@ function caption({ picks }: FramePicture): string {
 
 function details(frame: FramePicture): Html | undefined {
   if (frame.details === undefined) return undefined;
-  const { heat, prediction, truth, legend } = frame.details;
+  const { heat, prediction, truth } = frame.details;
   return html`${heat.map(
     (
       map,
@@ -46,11 +46,5 @@ function details(frame: FramePicture): Html | undefined {
     truth &&
     html`<figure>${flat(frame, truth, 'ground truth')}<figcaption>Ground truth</figcaption></figure>
 `
-  }${
-    legend.length === 0
-      ? undefined
-      : html`<ul class="legend">${legend.map(
-          ({ name, colour }) => html`<li><i style="background:${css(colour, 0)}"></i>${name}</li>`,
-        )}</ul>`
-  }`;
+  }${legend(frame.details.legend)}`;
 }

@@ -1,8 +1,8 @@
 /** Numbers as the page writes them. Not by locale: the same run gives the same page everywhere. */
 
-/** With thin spaces between thousands. */
+/** With narrow no-break spaces between thousands. */
 export function count(value: number): string {
-  return `${value}`.replace(/\B(?=(\d{3})+$)/g, '\u2009');
+  return `${value}`.replace(/\B(?=(\d{3})+$)/g, '\u202f');
 }
 
 /** A count and its noun. */
@@ -17,5 +17,5 @@ export function nats(value: number | null | undefined): string {
 
 /** A share in [0, 1], in percent; a dash where there is none. */
 export function percent(value: number | null | undefined): string {
-  return value == null || Number.isNaN(value) ? '–' : `${(100 * value).toFixed(1)}\u2009%`;
+  return value == null || Number.isNaN(value) ? '–' : `${(100 * value).toFixed(1)}\u202f%`;
 }

@@ -2,6 +2,7 @@ import type { ReportContent } from './content.js';
 import { photoLibrary } from './figure.js';
 import { frameSection } from './frames.js';
 import { type Fragment, type Html, html } from './html.js';
+import { networkSection } from './network.js';
 import { count, counted, percent } from './numbers.js';
 import { optionSection } from './options.js';
 import { pickSection } from './picks.js';
@@ -9,11 +10,10 @@ import { sceneSection } from './scenes.js';
 import { scoreSection } from './scores.js';
 import { STYLE } from './style.js';
 import { MOST_ROWS } from './table.js';
-import { trainingSection } from './training.js';
 
 /**
- * Picks shown as cards and frames shown in detail, at most. They bound the page: 32 photographs and 32 flat maps, at
- * 320×240 about a megabyte in all, and no picture has a side above 640 pixels.
+ * Picks shown as cards and frames shown in detail, at most. They bound the page: with three frames compared with the
+ * truth, 35 photographs and 41 flat maps, at 320×240 about a megabyte in all; no picture has a side above 640 pixels.
  */
 export const MOST_CARDS = 24;
 export const MOST_FRAMES = 8;
@@ -39,12 +39,12 @@ ${photoLibrary([...content.pictures.values()])}
 <header><h1>${title}</h1>
 <p class="lead">${lead(content)}</p>
 ${tiles(content)}
-<nav><a href="#picks">Picks</a><a href="#scenes">Scenes</a>${frames && html`<a href="#frames">Frames</a>`}<a href="#scores">Scores</a><a href="#training">Network</a><a href="#options">Options</a></nav>
+<nav><a href="#picks">Picks</a><a href="#scenes">Scenes</a>${frames && html`<a href="#frames">Frames</a>`}<a href="#scores">Scores</a><a href="#network">Network</a><a href="#options">Options</a></nav>
 </header>
 <main>
 ${[pickSection, sceneSection].map((section) => section(content))}
 ${frames}
-${[scoreSection, trainingSection, optionSection].map((section) => section(content))}
+${[scoreSection, networkSection, optionSection].map((section) => section(content))}
 </main>
 <footer>viewal ${content.version}. The page shows at most the first ${MOST_CARDS} picks as cards, ${MOST_FRAMES} frames in
 detail and ${MOST_ROWS} rows of a table; the tables in the run folder have everything.</footer>

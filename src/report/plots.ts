@@ -1,13 +1,12 @@
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import { random, seedOf } from '../random.js';
-import type { HistoryRow, SelectionRow } from '../tables/schemas.js';
+import type { SelectionRow } from '../tables/schemas.js';
 import type { Candidates } from './content.js';
 import { Html } from './html.js';
 
-/** Marks of a scatter and points of a curve at most: what bounds a plot's size. */
+/** Marks of a scatter at most: what bounds its size. */
 export const MOST_DOTS = 2000;
-const MOST_POINTS = 300;
 
 const SIZE = { width: 380, height: 250, marginTop: 30, marginBottom: 40, marginLeft: 46 };
 /** Leaves 14 pixels of a histogram's height to the ticks of the picks. */
@@ -67,33 +66,8 @@ export function scoreScatter(candidates: Candidates, picks: readonly SelectionRo
   });
 }
 
-/** Training loss by step: as it was, averaged over so many steps that the points stay few, and its running mean. */
-export function lossCurve(history: readonly HistoryRow[]): Html {
-  const every = Math.ceil(history.length / MOST_POINTS);
-  const points: { step: number; loss: number }[] = [];
-  for (let start = 0; start < history.length; start += every) {
-    const rows = history.slice(start, start + every);
-    points.push({
-      step: rows.at(-1)!.step,
-      loss: rows.reduce((sum, row) => sum + row.loss, 0) / rows.length,
-    });
-  }
-  const mean = Plot.windowY(
-    { k: Math.max(1, Math.round(points.length / 10)), reduce: 'mean' },
-    { x: 'step', y: 'loss' },
-  );
-  return draw({
-    x: { label: 'training step' },
-    y: { label: 'cross-entropy, nats', grid: true, zero: true },
-    marks: [
-      Plot.line(points, { x: 'step', y: 'loss', stroke: 'var(--bar)', strokeOpacity: 0.6 }),
-      Plot.line(points, { ...mean, stroke: 'var(--strong)', strokeWidth: 2 }),
-    ],
-  });
-}
-
 /** Renders on the server. Coordinates are kept to a tenth of a pixel, as nobody sees more. */
-function draw(options: Plot.PlotOptions): Html {
+export function draw(options: Plot.PlotOptions): Html {
   const { document } = parseHTML('<!doctype html><body></body>');
   const plot: { outerHTML: string } = Plot.plot({ ...SIZE, ...options, document });
   return new Html(plot.outerHTML.replace(/(\d+\.\d)\d+/g, '$1'));

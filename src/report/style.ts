@@ -2,8 +2,8 @@ import { Html } from './html.js';
 
 /** The page's style sheet; light or dark as the reader's system is. */
 export const STYLE = new Html(`
-:root{color-scheme:light dark;--page:#f6f6f4;--surface:#fff;--text:#1d1f23;--dim:#61656d;--line:#dddcd7;--bar:#7d8fa9;--strong:#24548f;--pick:#d6006f;--link:#1d56a3}
-@media (prefers-color-scheme:dark){:root{--page:#141619;--surface:#1d2024;--text:#e7e8ea;--dim:#9ba1ab;--line:#353a41;--bar:#7487a3;--strong:#8db8f0;--pick:#ff5aa9;--link:#8db8f0}}
+:root{color-scheme:light dark;--page:#f6f6f4;--surface:#fff;--text:#1d1f23;--dim:#61656d;--line:#dddcd7;--bar:#7d8fa9;--strong:#24548f;--pick:#d6006f;--link:#1d56a3;--heat:36 84 143}
+@media (prefers-color-scheme:dark){:root{--page:#141619;--surface:#1d2024;--text:#e7e8ea;--dim:#9ba1ab;--line:#353a41;--bar:#7487a3;--strong:#8db8f0;--pick:#ff5aa9;--link:#8db8f0;--heat:141 184 240}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--page);color:var(--text);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif}
@@ -65,19 +65,40 @@ figcaption{margin-top:4px}
 .legend{list-style:none;margin:0;padding:0;display:flex;flex-wrap:wrap;gap:3px 14px;align-content:flex-start;font-size:13px}
 .legend i{display:inline-block;width:12px;height:12px;border-radius:2px;margin-right:6px;vertical-align:-1px}
 .legend li{overflow-wrap:anywhere}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,340px),1fr));gap:14px;align-items:start}
+.plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr));gap:14px;align-items:start}
 .plot{background:var(--surface);border:1px solid var(--line);border-radius:8px;padding:12px}
 .plot svg{--plot-background:var(--surface);width:100%;height:auto;font-size:12px;font-family:inherit}
 .key{color:var(--pick);font-weight:600}
 .share{display:grid;grid-template-columns:minmax(60px,1fr) 6ch;gap:10px;align-items:center;min-width:140px}
 .share i{display:block;height:10px;background:var(--strong);border-radius:2px}
 .share>span{text-align:right}
+.compared{margin-bottom:22px}
+.compared>p{margin-bottom:6px;overflow-wrap:anywhere;max-width:none}
+.compared .legend{margin-top:6px}
+.beside{display:grid;grid-template-columns:repeat(4,1fr);gap:12px}
+.wrong{font-weight:600;color:var(--pick)}
+.snug{width:fit-content;max-width:100%}
+.confusion{min-width:0;border-collapse:separate;border-spacing:2px}
+.confusion th{border:0;white-space:nowrap}
+.confusion thead span{writing-mode:vertical-rl;transform:rotate(180deg)}
+.confusion tbody th{vertical-align:middle}
+.confusion thead th{padding:4px 0;text-align:center}
+.confusion th:first-child{position:sticky;left:0;background:var(--surface);text-align:left;padding:0 8px}
+.confusion td,.confusion tbody tr+tr td{border:0}
+.confusion td:not(.number){padding:0;min-width:34px;height:28px;text-align:center;vertical-align:middle;border-radius:3px}
+.confusion tbody .number{padding:0 8px;vertical-align:middle;color:var(--dim)}
+.dense{font-size:11px}
+.confusion.dense td:not(.number){min-width:22px;height:20px}
+.confusion .right{font-weight:600;box-shadow:inset 0 0 0 1.5px var(--strong)}
+.h1{background:rgb(var(--heat)/0.1)}.h2{background:rgb(var(--heat)/0.2)}.h3{background:rgb(var(--heat)/0.3)}.h4{background:rgb(var(--heat)/0.4)}.h5{background:rgb(var(--heat)/0.5)}.h6{background:rgb(var(--heat)/0.6)}.h7{background:rgb(var(--heat)/0.7)}.h8{background:rgb(var(--heat)/0.8)}.h9{background:rgb(var(--heat)/0.9)}.h10{background:rgb(var(--heat)/1.0)}
+.h8,.h9,.h10{color:var(--surface)}
+@media (prefers-color-scheme:dark){.h6,.h7{color:var(--surface)}}
 pre{background:var(--surface);border:1px solid var(--line);border-radius:8px;padding:12px;overflow-x:auto;margin:0 0 14px}
 code{font:13px/1.5 ui-monospace,"SF Mono",Menlo,Consolas,"Liberation Mono",monospace}
 .options{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,260px),1fr));gap:10px 20px;margin:0}
 .options dt{color:var(--dim);font-size:13px}
 .options dd{margin:0;overflow-wrap:anywhere}
 body>footer{padding-bottom:36px}
-@media (max-width:760px){main,body>header,body>footer{padding-left:14px;padding-right:14px}.grid,.grid.four{grid-template-columns:1fr 1fr;gap:10px}.grid>figure:first-child,.legend{grid-column:1/-1}.tiles{grid-template-columns:1fr 1fr}}
-@media print{details>*{display:block}.card,.frame{break-inside:avoid}}
+@media (max-width:760px){main,body>header,body>footer{padding-left:14px;padding-right:14px}.grid,.grid.four{grid-template-columns:1fr 1fr;gap:10px}.grid>figure:first-child,.legend{grid-column:1/-1}.beside{grid-template-columns:1fr 1fr;gap:10px}.tiles{grid-template-columns:1fr 1fr}}
+@media print{details>*{display:block}.card,.frame,.compared{break-inside:avoid}}
 `);

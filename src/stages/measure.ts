@@ -1,107 +1,257 @@
+import { rm } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { BadFrameError } from '../errors.js';
 import { frameName } from '../frame.js';
 import { digest } from '../hash.js';
-import { loadNetwork } from '../model/checkpoint.js';
-import { ConfusionMatrix } from '../model/evaluate.js';
-import { mostProbable } from '../model/probability-map.js';
+import { Calibration } from '../model/evaluation/calibration.js';
+import { ConfusionMatrix } from '../model/evaluation/confusion-matrix.js';
+import { evaluate } from '../model/evaluation/evaluate.js';
+import { readClassNames } from '../model/inference/model-folder.js';
 import type { FrameEntry } from '../sources/recording.js';
 import { readParquet, writeParquet } from '../tables/parquet.js';
-import { METRICS, type MetricRow } from '../tables/schemas.js';
+import {
+  CALIBRATION,
+  type CalibrationRow,
+  CONFUSION,
+  type ConfusionRow,
+  FRAME_METRICS,
+  type FrameMetricRow,
+  METRICS,
+  type MetricRow,
+} from '../tables/schemas.js';
 import { type FrameKeys, storedProbabilities } from './origins.js';
 import type { Run } from './run.js';
 import type { Scene } from './scene.js';
 
+/** Raised when the same maps and labels come to give other tables. */
+const VERSION = 1;
+
+/** How good the stored maps are, as the tables of these names hold it; splits in the order trained, validation, pool. */
+export interface Measures {
+  readonly metrics: readonly MetricRow[];
+  readonly frameMetrics: readonly FrameMetricRow[];
+  readonly confusion: readonly ConfusionRow[];
+  readonly calibration: readonly CalibrationRow[];
+}
+
 /**
- * Measures the stored probability maps against whatever labels the recording has: the frames trained on and the pool
- * apart. Writes the metrics table; empty where there is nothing to measure.
+ * Measures the stored probability maps against whatever labels the recording has: the frames trained on, those of
+ * validation and the pool apart. Writes the tables of `Measures`, empty where there is nothing to measure. While maps
+ * are missing there are no such tables: they would go stale with the next map.
  */
-export async function measureStage(run: Run, scenes: readonly Scene[]): Promise<readonly MetricRow[]> {
-  const { recording, folder, training, monitor } = run;
-  const key = digest(
-    'metrics',
+export async function measureStage(run: Run, scenes: readonly Scene[]): Promise<Measures> {
+  const known = await storedMeasures(run, scenes);
+  if (known !== undefined) return known;
+  const { measures, complete } = await measure(run, scenes);
+  const { folder } = run;
+  if (complete) {
+    const key = measuresKey(run, scenes);
+    await writeParquet(folder.runFile(METRICS.name), METRICS, key, measures.metrics);
+    await writeParquet(folder.runFile(FRAME_METRICS.name), FRAME_METRICS, key, measures.frameMetrics);
+    await writeParquet(folder.runFile(CONFUSION.name), CONFUSION, key, measures.confusion);
+    await writeParquet(folder.runFile(CALIBRATION.name), CALIBRATION, key, measures.calibration);
+  } else {
+    for (const { name } of [METRICS, FRAME_METRICS, CONFUSION, CALIBRATION])
+      await rm(folder.runFile(name), { force: true });
+  }
+  return measures;
+}
+
+/** What `measureStage` stored of these very maps and labels; undefined where it has not. */
+export async function storedMeasures(run: Run, scenes: readonly Scene[]): Promise<Measures | undefined> {
+  const { folder } = run;
+  const key = measuresKey(run, scenes);
+  const metrics = await readParquet(folder.runFile(METRICS.name), METRICS, key);
+  const frameMetrics = await readParquet(folder.runFile(FRAME_METRICS.name), FRAME_METRICS, key);
+  const confusion = await readParquet(folder.runFile(CONFUSION.name), CONFUSION, key);
+  const calibration = await readParquet(folder.runFile(CALIBRATION.name), CALIBRATION, key);
+  if (!metrics || !frameMetrics || !confusion || !calibration) return undefined;
+  return { metrics, frameMetrics, confusion, calibration };
+}
+
+function measuresKey({ training, validation, recording }: Run, scenes: readonly Scene[]): string {
+  return digest(
+    'measures',
+    VERSION,
     scenes.map((scene) => scene.keys.points),
     [...training].sort(),
+    [...validation].sort(),
     recording.classes,
   );
-  const known = await readParquet(folder.runFile(METRICS.name), METRICS, key);
-  if (known !== undefined) return known;
+}
 
-  const labelled = scenes.flatMap((scene) =>
-    scene.entries.filter((entry) => entry.labelled).map((entry) => ({ entry, scene })),
-  );
-  const splits = {
-    trained: labelled.filter(({ entry }) => training.has(frameName(entry))),
-    pool: labelled.filter(({ entry }) => !training.has(frameName(entry))),
+interface LabelledFrame {
+  readonly entry: FrameEntry;
+  readonly keys: FrameKeys;
+}
+
+/** One pass over the stored maps, a frame at a time. */
+async function measure(
+  run: Run,
+  scenes: readonly Scene[],
+): Promise<{ measures: Measures; complete: boolean }> {
+  const tables = {
+    metrics: [] as MetricRow[],
+    frameMetrics: [] as FrameMetricRow[],
+    confusion: [] as ConfusionRow[],
+    calibration: [] as CalibrationRow[],
   };
-  if (labelled.length === 0 || !(await sameClasses(run))) return [];
-  const progress = monitor.begin('measure', labelled.length, 'frames');
-  const rows: MetricRow[] = [];
-  let missing = 0;
-  for (const [split, frames] of Object.entries(splits)) {
-    const confusion = new ConfusionMatrix(recording.classes.length);
-    let measured = 0;
-    for (const { entry, scene } of frames) {
-      const added = await addFrame(run, entry, scene.keys.frames.get(entry.id)!, confusion);
-      if (added === 'measured') measured++;
-      if (added === 'no map') missing++;
+  const labelled = scenes.flatMap(({ entries, keys }) =>
+    entries
+      .filter((entry) => entry.labelled)
+      .map((entry): LabelledFrame => ({ entry, keys: keys.frames.get(entry.id)! })),
+  );
+  if (labelled.length === 0 || !(await sameClasses(run))) return { measures: tables, complete: true };
+
+  const { classes } = run.recording;
+  const progress = run.monitor.begin('measure', labelled.length, 'frames');
+  let complete = true;
+  for (const [split, frames] of Object.entries(inSplits(run, labelled))) {
+    const confusion = new ConfusionMatrix(classes.length);
+    const calibration = new Calibration();
+    const before = tables.frameMetrics.length;
+    for (const { entry, keys } of frames) {
+      const ofFrame = await evaluateFrame(run, entry, keys, calibration);
+      if (ofFrame === 'no map') complete = false;
+      else if (ofFrame !== 'left out') {
+        confusion.addCounts(ofFrame.counts);
+        tables.frameMetrics.push(frameRow(split, entry, ofFrame));
+      }
       progress.advance();
     }
-    if (measured > 0) rows.push(...metricRows(split, measured, confusion, recording.classes));
+    const measured = tables.frameMetrics.length - before;
+    if (measured === 0) continue;
+    tables.metrics.push(...metricRows(split, measured, confusion, calibration, classes));
+    tables.confusion.push(...confusionRows(split, confusion, classes));
+    tables.calibration.push(...calibrationRows(split, calibration));
   }
   progress.end();
-  // Measured again once all maps are there.
-  if (missing === 0) await writeParquet(folder.runFile(METRICS.name), METRICS, key, rows);
-  return rows;
+  return { measures: tables, complete };
 }
 
-/** Whether class c of the maps is class c of the labels, as far as can be known: own maps do not name theirs. */
+function inSplits({ training, validation }: Run, labelled: readonly LabelledFrame[]) {
+  const of = (isIn: (name: string) => boolean) => labelled.filter(({ entry }) => isIn(frameName(entry)));
+  return {
+    trained: of((name) => training.has(name)),
+    validation: of((name) => validation.has(name)),
+    pool: of((name) => !training.has(name) && !validation.has(name)),
+  };
+}
+
+/**
+ * Whether class c of the maps is class c of the labels, as far as can be known: own maps do not name theirs, and a
+ * network of the user's own need not.
+ */
 async function sameClasses({ options, recording }: Run): Promise<boolean> {
   if (options.model === null || options.probabilities !== null) return true;
-  const { classNames } = await loadNetwork(options.model);
-  return isDeepStrictEqual(classNames, recording.classes);
+  const classNames = await readClassNames(options.model);
+  return classNames === undefined || isDeepStrictEqual(classNames, recording.classes);
 }
 
-/** Adds a frame's pixels, unless it is bad or its map is of other classes than the labels. */
-async function addFrame(
+/**
+ * Adds a frame's pixels to the calibration, unless it is bad or its map is of other classes than the labels.
+ * @returns its confusion matrix
+ */
+async function evaluateFrame(
   run: Run,
   entry: FrameEntry,
   keys: FrameKeys,
-  confusion: ConfusionMatrix,
-): Promise<'measured' | 'left out' | 'no map'> {
+  calibration: Calibration,
+): Promise<ConfusionMatrix | 'left out' | 'no map'> {
   try {
-    const map = await storedProbabilities(run, entry, keys);
-    if (map === undefined) return 'no map';
-    if (map.classes !== confusion.classes) return 'left out';
+    // Read first: a bad frame has no map, and never will.
     const { labels } = await run.recording.read(entry, run.size);
     if (labels === undefined) return 'left out';
-    confusion.add(labels, mostProbable(map));
-    return 'measured';
+    const map = await storedProbabilities(run, entry, keys);
+    if (map === undefined) return 'no map';
+    if (map.classes !== run.recording.classes.length) return 'left out';
+    const confusion = new ConfusionMatrix(map.classes);
+    evaluate(labels, map, confusion, calibration);
+    return confusion;
   } catch (error) {
     if (error instanceof BadFrameError) return 'left out';
     throw error;
   }
 }
 
+function frameRow(split: string, { scene, id }: FrameEntry, confusion: ConfusionMatrix): FrameMetricRow {
+  return {
+    split,
+    scene,
+    frame: id,
+    pixels: confusion.pixels(),
+    pixel_accuracy: orNull(confusion.pixelAccuracy()),
+    miou: orNull(confusion.meanIntersectionOverUnion()),
+  };
+}
+
 function metricRows(
   split: string,
   frames: number,
   confusion: ConfusionMatrix,
+  calibration: Calibration,
   classes: readonly string[],
 ): MetricRow[] {
+  const all = confusion.pixels();
   const counts = confusion.truePixels();
-  const pixels = counts.reduce((sum, n) => sum + n, 0);
-  const row = (metric: string, value: number, name: string | null = null, count = pixels): MetricRow => ({
+  const whole = (metric: string, value: number): MetricRow => ({
     split,
     metric,
-    class: name,
-    value: Number.isNaN(value) ? null : value,
+    class: null,
+    value: orNull(value),
     frames,
-    pixels: count,
+    pixels: all,
   });
+  const ofEach = (metric: string, values: readonly number[]) =>
+    values.map(
+      (value, c): MetricRow => ({
+        split,
+        metric,
+        class: classes[c],
+        value: orNull(value),
+        frames,
+        pixels: counts[c],
+      }),
+    );
   return [
-    row('miou', confusion.meanIntersectionOverUnion()),
-    row('pixel_accuracy', confusion.pixelAccuracy()),
-    ...confusion.intersectionOverUnion().map((iou, c) => row('iou', iou, classes[c], counts[c])),
+    whole('miou', confusion.meanIntersectionOverUnion()),
+    whole('pixel_accuracy', confusion.pixelAccuracy()),
+    whole('mean_class_accuracy', confusion.meanClassAccuracy()),
+    whole('frequency_weighted_iou', confusion.frequencyWeightedIntersectionOverUnion()),
+    whole('expected_calibration_error', calibration.expectedCalibrationError()),
+    whole('negative_log_likelihood', calibration.negativeLogLikelihood()),
+    whole('brier_score', calibration.brierScore()),
+    ...ofEach('iou', confusion.intersectionOverUnion()),
+    ...ofEach('class_accuracy', confusion.classAccuracy()),
   ];
+}
+
+function confusionRows(
+  split: string,
+  { counts }: ConfusionMatrix,
+  classes: readonly string[],
+): ConfusionRow[] {
+  const rows: ConfusionRow[] = [];
+  counts.forEach((pixels, i) => {
+    const [truth, predicted] = [classes[Math.floor(i / classes.length)], classes[i % classes.length]];
+    if (pixels > 0) rows.push({ split, truth, predicted, pixels });
+  });
+  return rows;
+}
+
+function calibrationRows(split: string, calibration: Calibration): CalibrationRow[] {
+  return calibration.bins().map((bin, i) => ({
+    split,
+    bin: i,
+    lower: bin.lower,
+    upper: bin.upper,
+    pixels: bin.pixels,
+    confidence: orNull(bin.confidence),
+    accuracy: orNull(bin.accuracy),
+  }));
+}
+
+/** A measure of nothing is NaN in memory and null in a table. */
+function orNull(value: number): number | null {
+  return Number.isNaN(value) ? null : value;
 }

@@ -2,8 +2,14 @@ import { basename } from 'node:path';
 import { BadFrameError } from '../errors.js';
 import { writeFileAtomically } from '../files.js';
 import { frameName } from '../frame.js';
-import { loadNetwork } from '../model/checkpoint.js';
+import { readClassNames } from '../model/inference/model-folder.js';
 import { type OptionValue, replayCommand } from '../report/command-line.js';
+import {
+  type ComparedFrame,
+  type Comparison,
+  drawComparison,
+  framesToCompare,
+} from '../report/comparison.js';
 import type { Candidates, PickCard, ReportOption, SceneSummary, SkippedFrame } from '../report/content.js';
 import { type DetailSources, drawFrame, type FramePicture } from '../report/frame-picture.js';
 import { type Range, robustRange } from '../report/heat-map.js';
@@ -14,13 +20,14 @@ import { readPoints } from '../tables/points-table.js';
 import {
   FRAMES,
   HISTORY,
-  METRICS,
   SCORES,
   type ScoreRow,
   SELECTIONS,
   type SelectionRow,
+  VALIDATION,
 } from '../tables/schemas.js';
 import { VERSION } from '../version.js';
+import { storedMeasures } from './measure.js';
 import { parseOptions, runOptions } from './options.js';
 import { type FrameKeys, storedProbabilities, storedSuperpixels } from './origins.js';
 import type { Run } from './run.js';
@@ -45,6 +52,7 @@ export async function reportStage(run: Run, scenes: readonly Scene[]): Promise<s
   const interesting = framesOfInterest(picks, survey.meanEntropies);
   const { pictures, cards } = await drawFrames(run, scenes, picks, interesting, ranges);
 
+  const measures = await storedMeasures(run, scenes);
   const trainedHere = options.model === null && options.probabilities === null;
   const page = renderReport({
     recording: basename(recording.path),
@@ -60,8 +68,13 @@ export async function reportStage(run: Run, scenes: readonly Scene[]): Promise<s
     cards,
     frames: [...interesting].flatMap((name) => pictures.get(name) ?? []),
     pictures,
+    classes: recording.classes,
     history: (trainedHere && (await readParquet(folder.runFile(HISTORY.name), HISTORY))) || [],
-    metrics: (await readParquet(folder.runFile(METRICS.name), METRICS)) ?? [],
+    validation: (trainedHere && (await readParquet(folder.runFile(VALIDATION.name), VALIDATION))) || [],
+    metrics: measures?.metrics ?? [],
+    confusion: measures?.confusion ?? [],
+    calibration: measures?.calibration ?? [],
+    comparisons: await drawComparisons(run, scenes, framesToCompare(measures?.frameMetrics ?? [])),
   });
   await writeFileAtomically(folder.report, page);
   return folder.report;
@@ -225,6 +238,32 @@ async function drawFrames(
   return { pictures, cards: first.map((pick) => ({ pick, views: views.get(pick) })) };
 }
 
+/** Draws predictions beside the truth, a frame at a time. */
+async function drawComparisons(
+  run: Run,
+  scenes: readonly Scene[],
+  frames: readonly ComparedFrame[],
+): Promise<Comparison[]> {
+  const comparisons: Comparison[] = [];
+  for (const compared of frames) {
+    const { scene: name, frame: id } = compared.row;
+    const scene = scenes.find((each) => each.name === name);
+    const entry = scene?.entries.find((each) => each.id === id);
+    if (scene === undefined || entry === undefined) continue;
+    try {
+      const frame = await run.recording.read(entry, run.size);
+      const map = await storedProbabilities(run, entry, scene.keys.frames.get(id)!);
+      if (frame.labels === undefined || map === undefined) continue;
+      comparisons.push(await drawComparison(compared, frame, frame.labels, map, run.recording.classes));
+    } catch (error) {
+      // Likewise: its figures stand.
+      if (!(error instanceof BadFrameError)) throw error;
+      run.monitor.warn(`no comparison of ${frameName(entry)}: ${error.message}`);
+    }
+  }
+  return comparisons;
+}
+
 async function detailSources(
   run: Run,
   frame: FrameEntry,
@@ -247,13 +286,12 @@ async function detailSources(
   return { heat, probabilities, classNames: await classNames(run, probabilities?.classes) };
 }
 
-/** The recording's class names, or the network's where the recording has no labels; none for other people's classes. */
+/** The given network's class names, or the recording's where it has none; none where their number is another. */
 async function classNames(run: Run, classes: number | undefined): Promise<readonly string[]> {
   const { recording, options } = run;
-  if (classes === undefined || recording.classes.length === classes) return recording.classes;
-  if (options.model === null || options.probabilities !== null) return [];
-  const network = await loadNetwork(options.model);
-  return network.classNames.length === classes ? network.classNames : [];
+  const given = options.probabilities === null ? options.model : null;
+  const names = (given === null ? undefined : await readClassNames(given)) ?? recording.classes;
+  return classes === undefined || names.length === classes ? names : [];
 }
 
 /** Options that do not have their default, by name. */

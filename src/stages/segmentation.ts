@@ -1,7 +1,7 @@
 import { map, type OperatorFunction } from 'rxjs';
 import { BadFrameError, UserError } from '../errors.js';
 import { type Frame, frameName } from '../frame.js';
-import { loadNetwork } from '../model/checkpoint.js';
+import { loadModel } from '../model/inference/model-folder.js';
 import type { Segmenter } from '../model/inference/segmenter.js';
 import { createSegmenter, segmenterKey } from '../model/inference/segmenter-pool.js';
 import type { ProbabilityMap } from '../model/probability-map.js';
@@ -59,18 +59,16 @@ export async function hasOwnMaps(run: Run): Promise<boolean> {
  */
 export async function networkMaps(run: Run, modelFolder: string): Promise<ProbabilitySource> {
   const { draws, seed, backend, workers } = run.options;
-  const key = segmenterKey(
-    await loadNetwork(modelFolder),
-    { draws, seed },
-    backend === 'cpu' ? 'cpu' : 'wasm',
-  );
+  const checkpoint = await loadModel(modelFolder);
+  const key = segmenterKey(checkpoint, { draws, seed }, backend);
   let opened: Promise<Segmenter> | undefined;
   const open = () => {
     opened ??= createSegmenter({
-      checkpoint: modelFolder,
+      checkpoint,
       draws,
       seed,
       backend,
+      size: run.size,
       ...(workers ? { workers } : {}),
     });
     return opened;

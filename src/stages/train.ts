@@ -6,7 +6,6 @@ import { frameName } from '../frame.js';
 import { digest } from '../hash.js';
 import { chooseBackend } from '../model/backend.js';
 import { loadTraining, MODEL_FILE, saveNetwork, saveTraining, TRAINING_FILE } from '../model/checkpoint.js';
-import { initialNetwork } from '../model/network.js';
 import type { LabelledImage } from '../model/training/crop.js';
 import type { ImageSet } from '../model/training/samples.js';
 import { initialState, type TrainingState } from '../model/training/state.js';
@@ -14,11 +13,13 @@ import { Trainer, type TrainingStep } from '../model/training/trainer.js';
 import type { FrameEntry } from '../sources/recording.js';
 import { readParquet, writeParquet } from '../tables/parquet.js';
 import { HISTORY, type HistoryRow, VALIDATION, type ValidationRow } from '../tables/schemas.js';
+import { pretrainedBackbone, startingNetwork } from './initialise.js';
 import type { Run } from './run.js';
 import { networkConfig, trainingRecipe } from './training-plan.js';
 
 /** Raised when the same inputs come to give another network. */
 const VERSION = 2;
+const NO_WEIGHTS = 'random weights; viewal weights --help says how to start from ImageNet';
 /** Steps between two saves: what a killed process loses at most. */
 const SAVE_EVERY = 25;
 
@@ -47,6 +48,7 @@ export async function trainStage(run: Run): Promise<string> {
     );
 
   const config = networkConfig(options, recording.classes.length);
+  const backbone = await pretrainedBackbone(options, config.width);
   const labels = (frames: readonly FrameEntry[]) =>
     frames.map((entry) => [frameName(entry), entry.fingerprint, entry.labelFingerprint]);
   const key = digest(
@@ -54,6 +56,7 @@ export async function trainStage(run: Run): Promise<string> {
     VERSION,
     config,
     trainingRecipe(options, training.length),
+    backbone?.sha256 ?? 'random',
     chooseBackend(options.backend),
     options.size,
     labels(training),
@@ -67,8 +70,17 @@ export async function trainStage(run: Run): Promise<string> {
   let state = await files.resume();
   if (state === undefined) {
     await files.begin();
-    const network = initialNetwork(config, recording.classes, options.seed);
-    state = initialState(network, trainingRecipe(options, images.count), images.count);
+    monitor.note(`training starts from ${backbone?.source ?? NO_WEIGHTS}`);
+    const recipe = trainingRecipe(options, images.count);
+    const network = await startingNetwork(
+      config,
+      recording.classes,
+      backbone,
+      images,
+      recipe,
+      options.backend,
+    );
+    state = initialState(network, recipe, images.count);
   } else monitor.note(`going on with training after step ${state.step}`);
 
   const { steps } = state.options;

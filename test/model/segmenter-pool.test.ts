@@ -4,15 +4,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { UserError } from '../../src/errors.js';
 import type { Frame } from '../../src/frame.js';
 import { startBackend } from '../../src/model/backend.js';
 import { saveNetwork } from '../../src/model/checkpoint.js';
 import { McDropout } from '../../src/model/inference/mc-dropout.js';
+import type { Model } from '../../src/model/inference/model-folder.js';
 import { createSegmenter, SegmenterPool, segmenterKey } from '../../src/model/inference/segmenter-pool.js';
 import { workerUrl } from '../../src/worker-url.js';
 import { randomColour, trainedLookingNetwork } from './support.js';
 
 const network = trainedLookingNetwork(3);
+const model: Model = { kind: 'deeplab', network };
 const options = { draws: 2, seed: 5 };
 
 function frame(id: string, width = 48, height = 32): Frame {
@@ -32,9 +35,10 @@ function frame(id: string, width = 48, height = 32): Frame {
 /** Replaces the inference worker by a few lines of JavaScript. */
 function poolOf(script: string, workers = 1): SegmenterPool {
   const url = new URL(`data:text/javascript,${encodeURIComponent(script)}`);
-  return new SegmenterPool(network, options, 'wasm', workers, url);
+  const size = { width: 48, height: 32 };
+  return new SegmenterPool({ backend: 'wasm', model, options, size }, workers, url);
 }
-const READY = `import { parentPort } from 'node:worker_threads'; parentPort.postMessage({ kind: 'ready' });`;
+const READY = `import { parentPort } from 'node:worker_threads'; parentPort.postMessage({ kind: 'ready', classes: 3 });`;
 
 describe('worker url', () => {
   test('points from sources into the build, and beside a built module', () => {
@@ -71,7 +75,7 @@ describe.skipIf(!existsSync(built))('segmenter (needs `npm run build` first)', (
     mcDropout.dispose();
     expect(segmenter.classes).toBe(3);
     expect(segmenter.concurrency).toBe(2);
-    expect(segmenter.key).toBe(segmenterKey(network, options));
+    expect(segmenter.key).toBe(segmenterKey(model, options));
   });
 
   test('a frame that fails is rejected by name; the next one works', async () => {
@@ -93,7 +97,9 @@ describe.skipIf(!existsSync(built))('segmenter (needs `npm run build` first)', (
   });
 
   test('a folder without network, or options out of range, are refused', async () => {
-    await expect(createSegmenter({ checkpoint: join(folder, 'no'), seed: 1 })).rejects.toThrow('Cannot read');
+    await expect(createSegmenter({ checkpoint: join(folder, 'no'), seed: 1 })).rejects.toThrow(
+      'holds no network: expected a folder with model.safetensors',
+    );
     await expect(createSegmenter({ checkpoint: folder, seed: 1, draws: 0 })).rejects.toThrow(
       'Expected a whole number of dropout draws, at least 1, got 0.',
     );
@@ -101,6 +107,20 @@ describe.skipIf(!existsSync(built))('segmenter (needs `npm run build` first)', (
       'Expected a whole number of workers, at least 1, got 1.5.',
     );
   });
+});
+
+test('a network found unusable on the way stops every frame with a sentence for the user', async () => {
+  const pool = poolOf(
+    `${READY} parentPort.on('message', () => parentPort.postMessage({ kind: 'refusal', message: 'No good.' }));`,
+  );
+  await pool.ready();
+  const outcomes = await Promise.allSettled([pool.predict(frame('1')), pool.predict(frame('2'))]);
+  for (const outcome of outcomes) {
+    expect(outcome).toMatchObject({ status: 'rejected', reason: new UserError('No good.') });
+    expect((outcome as PromiseRejectedResult).reason).toBeInstanceOf(UserError);
+  }
+  await expect(pool.predict(frame('3'))).rejects.toThrow(UserError);
+  await pool.close();
 });
 
 describe('a worker that dies', () => {
@@ -135,14 +155,20 @@ describe('a worker that dies', () => {
 
 describe('key', () => {
   test('changes with weights, draws, seed and backend, and with nothing else', () => {
-    const key = segmenterKey(network, options);
+    const key = segmenterKey(model, options);
     expect(key).toMatch(/^[0-9a-f]{64}$/);
-    expect(segmenterKey({ ...network, classNames: ['x', 'y', 'z'] }, options, 'wasm')).toBe(key);
+    expect(
+      segmenterKey(
+        { kind: 'deeplab', network: { ...network, classNames: ['x', 'y', 'z'] } },
+        options,
+        'wasm',
+      ),
+    ).toBe(key);
     const others = [
-      segmenterKey(network, { ...options, draws: 3 }),
-      segmenterKey(network, { ...options, seed: 6 }),
-      segmenterKey(network, options, 'cpu'),
-      segmenterKey(trainedLookingNetwork(3, 2), options),
+      segmenterKey(model, { ...options, draws: 3 }),
+      segmenterKey(model, { ...options, seed: 6 }),
+      segmenterKey(model, options, 'cpu'),
+      segmenterKey({ kind: 'deeplab', network: trainedLookingNetwork(3, 2) }, options),
     ];
     expect(new Set([key, ...others]).size).toBe(5);
   });

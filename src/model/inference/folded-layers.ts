@@ -1,11 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type Activation, BATCH_NORM_EPSILON, type Layers } from '../deeplab.js';
+import { linkKernels } from '../kernels/link.js';
+import { isPointwise, packFilters, pointwiseConv } from '../kernels/pointwise.js';
 import type { Network } from '../network.js';
 import { splitFilters } from '../split-filters.js';
 
 interface FoldedLayer {
   /** One piece per input of the layer. */
   readonly filters: readonly tf.Tensor4D[];
+  /** The same as our own kernel reads them, where it takes them; `filters` is then empty. */
+  readonly packed?: readonly tf.Tensor3D[];
   readonly bias?: tf.Tensor1D;
 }
 
@@ -20,7 +24,8 @@ export class FoldedLayers implements Layers {
   constructor(private readonly tensors: Network['tensors']) {}
 
   conv(name: string, inputs: readonly tf.Tensor4D[], stride: 1 | 2, activation: Activation): tf.Tensor4D {
-    const { filters, bias } = this.layer(name, inputs);
+    const { filters, packed, bias } = this.layer(name, inputs);
+    if (packed && bias) return pointwiseConv(linkKernels(), inputs, packed, bias, activation);
     const pad = stride === 1 ? 'same' : 1;
     const isAlone = inputs.length === 1;
     const parts = inputs.map((x, i) =>
@@ -66,7 +71,9 @@ export class FoldedLayers implements Layers {
   }
 
   dispose(): void {
-    for (const { filters, bias } of this.folded.values()) tf.dispose([...filters, ...(bias ? [bias] : [])]);
+    for (const { filters, packed = [], bias } of this.folded.values()) {
+      tf.dispose([...filters, ...packed, ...(bias ? [bias] : [])]);
+    }
     this.folded.clear();
   }
 
@@ -93,14 +100,20 @@ export class FoldedLayers implements Layers {
       values = weights.data.map((w, i) => w * factors[i % factors.length]);
       constants = offset.map((o, c) => o - mean[c] * factors[c]);
     }
-    return tf.tidy(() => {
+    const folded = tf.tidy(() => {
       const filters = splitFilters(
         tf.tensor<tf.Rank.R4>(values, [...weights.shape] as [number, number, number, number]),
         inputs,
       );
-      for (const filter of filters) tf.keep(filter);
-      return constants ? { filters, bias: tf.keep(tf.tensor1d(constants)) } : { filters };
+      if (constants === undefined) return { filters };
+      const bias = tf.tensor1d(constants);
+      const isPacked = tf.getBackend() === 'wasm' && isPointwise(weights.shape);
+      return isPacked ? { filters: [], packed: filters.map(packFilters), bias } : { filters, bias };
     });
+    // A layer may be used first inside a caller's tidy, which it outlives.
+    for (const tensor of [...folded.filters, ...(folded.packed ?? [])]) tf.keep(tensor);
+    if (folded.bias) tf.keep(folded.bias);
+    return folded;
   }
 }
 

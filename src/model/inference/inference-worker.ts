@@ -1,33 +1,63 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { UserError } from '../../errors.js';
+import type { Size } from '../../frame.js';
 import { type BackendName, startBackend } from '../backend.js';
-import type { Network } from '../network.js';
+import type { ProbabilityMap } from '../probability-map.js';
 import { McDropout, type McDropoutFrame, type McDropoutOptions } from './mc-dropout.js';
+import type { Model } from './model-folder.js';
 
 /** What a worker is started with. */
 export interface InferenceWorkerData {
   readonly backend: BackendName;
-  readonly network: Network;
+  readonly model: Model;
   readonly options: McDropoutOptions;
+  /** Of the frames to come. */
+  readonly size: Size;
 }
 
-/** `ready` once, then one `map` or `failure` for every frame, in order. */
+/** `ready` once, then one `map` or `failure` for every frame, in order; `refusal` whenever the user has to act. */
 export type InferenceReply =
-  | { readonly kind: 'ready' }
+  | { readonly kind: 'ready'; readonly classes: number }
   | { readonly kind: 'map'; readonly data: Uint16Array<ArrayBuffer> }
-  | { readonly kind: 'failure'; readonly message: string };
+  | { readonly kind: 'failure'; readonly message: string }
+  | { readonly kind: 'refusal'; readonly message: string };
 
 // A module with top-level effects, meant only to be a worker's entry: it exports types and nothing else.
 const port = parentPort!;
-const { backend, network, options } = workerData as InferenceWorkerData;
+const { backend, model, options, size } = workerData as InferenceWorkerData;
 await startBackend(backend);
-const mcDropout = new McDropout(network, options);
 
-port.on('message', (frame: McDropoutFrame) => {
-  try {
-    const data = mcDropout.predict(frame).data as Uint16Array<ArrayBuffer>;
-    port.postMessage({ kind: 'map', data } satisfies InferenceReply, [data.buffer]);
-  } catch (error) {
-    port.postMessage({ kind: 'failure', message: (error as Error).message } satisfies InferenceReply);
+function reply(message: InferenceReply, transfer: ArrayBuffer[] = []): void {
+  port.postMessage(message, transfer);
+}
+
+function replyError(error: unknown): void {
+  const { message } = error as Error;
+  reply({ kind: error instanceof UserError ? 'refusal' : 'failure', message });
+}
+
+async function start(): Promise<{ classes: number; predict(frame: McDropoutFrame): ProbabilityMap }> {
+  if (model.kind === 'deeplab') {
+    const mcDropout = new McDropout(model.network, options);
+    return { classes: model.network.config.classes, predict: (frame) => mcDropout.predict(frame) };
   }
-});
-port.postMessage({ kind: 'ready' } satisfies InferenceReply);
+  // What only other people's networks need is loaded for them alone.
+  const { OwnMcDropout } = await import('./own/own-mc-dropout.js');
+  return OwnMcDropout.start(model, options, size);
+}
+
+try {
+  const network = await start();
+  port.on('message', (frame: McDropoutFrame) => {
+    try {
+      const data = network.predict(frame).data as Uint16Array<ArrayBuffer>;
+      reply({ kind: 'map', data }, [data.buffer]);
+    } catch (error) {
+      replyError(error);
+    }
+  });
+  reply({ kind: 'ready', classes: network.classes });
+} catch (error) {
+  if (!(error instanceof UserError)) throw error;
+  replyError(error);
+}

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Frame, Size } from '../../frame.js';
+import type { Frame } from '../../frame.js';
 import { type DropoutMasks, type Features, features, logits, upsample4 } from '../deeplab.js';
+import { registerUpsampling } from '../kernels/upsample.js';
 import type { Network } from '../network.js';
 import { FoldedLayers } from './folded-layers.js';
 
@@ -15,6 +16,7 @@ export class InferenceNetwork {
   private readonly layers: FoldedLayers;
 
   constructor(private readonly network: Network) {
+    if (tf.getBackend() === 'wasm') registerUpsampling();
     this.layers = new FoldedLayers(network.tensors);
   }
 
@@ -26,14 +28,17 @@ export class InferenceNetwork {
     });
   }
 
-  /** Class probabilities [1, H, W, C] of one draw: the softmax of the logits upsampled to the image. */
-  probabilities(of: Features, { width, height }: Size, masks?: DropoutMasks): tf.Tensor4D {
-    return tf.tidy(() => tf.softmax(upsample4(logits(this.layers, of, masks), height, width)));
+  /** Logits [1, ⌈H/4⌉, ⌈W/4⌉, C] of one draw. */
+  logits(of: Features, masks?: DropoutMasks): tf.Tensor4D {
+    return tf.tidy(() => logits(this.layers, of, masks));
   }
 
   /** The likeliest class of each pixel, H×W, dropout off. */
   labels(image: ColourImage): Uint8Array {
-    const likeliest = tf.tidy(() => tf.argMax(this.probabilities(this.features(image), image), 3));
+    const { width, height } = image;
+    const likeliest = tf.tidy(() =>
+      tf.argMax(upsample4(this.logits(this.features(image)), height, width), 3),
+    );
     const labels = new Uint8Array(likeliest.dataSync());
     likeliest.dispose();
     return labels;

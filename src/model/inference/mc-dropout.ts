@@ -2,9 +2,12 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Frame } from '../../frame.js';
 import { random, seedOf } from '../../random.js';
 import { drawMasks } from '../dropout.js';
+import { linkKernels } from '../kernels/link.js';
+import { meanSoftmax as fusedMeanSoftmax } from '../kernels/mean-softmax.js';
 import type { Network } from '../network.js';
-import { type ProbabilityMap, toHalves } from '../probability-map.js';
+import type { ProbabilityMap } from '../probability-map.js';
 import { type ColourImage, InferenceNetwork } from './inference.js';
+import { meanSoftmax } from './mean-softmax.js';
 
 /** Draws averaged unless asked otherwise: the paper's D. */
 export const DEFAULT_DRAWS = 20;
@@ -39,25 +42,21 @@ export class McDropout {
     const { draws, seed } = this.options;
     const { config } = this.network;
     const { width, height, scene, id } = frame;
-    const mean = tf.tidy(() => {
-      const features = this.inference.features(frame);
-      let sum: tf.Tensor4D | undefined;
-      for (let draw = 0; draw < draws; draw++) {
-        const next = random(seedOf(seed, scene, id, draw));
-        // Each draw's tensors go before the next draw's come: memory does not grow with D.
-        const before: tf.Tensor4D | undefined = sum;
-        sum = tf.tidy(() => {
-          const one = this.inference.probabilities(features, frame, drawMasks(config, 1, next));
-          return before ? tf.add<tf.Tensor4D>(before, one) : one;
-        });
-        before?.dispose();
-      }
-      return tf.mul(sum!, 1 / draws);
-    });
-    // Read outside the tidy, which would look for tensors in every element of an array it returns.
-    const data = toHalves(mean.dataSync<'float32'>());
-    mean.dispose();
-    return { width, height, classes: config.classes, data };
+    const features = this.inference.features(frame);
+    const logitsOf = (draw: number) =>
+      tf.tidy(() => {
+        const masks = drawMasks(config, [random(seedOf(seed, scene, id, draw))]);
+        return this.inference.logits(features, masks);
+      });
+    try {
+      const data =
+        tf.getBackend() === 'wasm'
+          ? fusedMeanSoftmax(linkKernels(), frame, config.classes, draws, logitsOf)
+          : meanSoftmax(frame, draws, logitsOf);
+      return { width, height, classes: config.classes, data };
+    } finally {
+      tf.dispose([...features.high, features.low]);
+    }
   }
 
   dispose(): void {

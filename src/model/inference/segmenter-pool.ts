@@ -1,37 +1,48 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { UserError } from '../../errors.js';
-import { type Frame, frameName } from '../../frame.js';
+import { type Frame, frameName, type Size } from '../../frame.js';
 import { workerUrl } from '../../worker-url.js';
-import { type BackendChoice, type BackendName, chooseBackend } from '../backend.js';
-import { loadNetwork } from '../checkpoint.js';
+import { type BackendChoice, chooseBackend } from '../backend.js';
 import type { Network } from '../network.js';
 import type { ProbabilityMap } from '../probability-map.js';
 import type { InferenceReply, InferenceWorkerData } from './inference-worker.js';
 import { DEFAULT_DRAWS, type McDropoutFrame, type McDropoutOptions } from './mc-dropout.js';
+import { loadModel, type Model } from './model-folder.js';
 import type { Segmenter } from './segmenter.js';
 
 export interface SegmenterOptions {
-  /** Model folder. */
-  readonly checkpoint: string;
+  /** Model folder, or what `loadModel` read from one: a checkpoint of ours, or a TensorFlow.js model. */
+  readonly checkpoint: string | Model;
   /** Dropout draws averaged, at least 1. */
   readonly draws?: number;
   readonly seed: number;
   /** Threads, one network each; as many as the machine has cores if not given. */
   readonly workers?: number;
   readonly backend?: BackendChoice;
+  /**
+   * Of the frames to come, pixels; 320×240 if not given. A TensorFlow.js model is tried out on it, so that one that
+   * cannot be used is refused before the first frame.
+   */
+  readonly size?: Size;
 }
+
+const WORKING_SIZE: Size = { width: 320, height: 240 };
 
 /** Goes into the key: raise it when the same network and options come to give other maps. */
 const ALGORITHM_VERSION = 1;
+/** The same for TensorFlow.js models. */
+const OWN_ALGORITHM_VERSION = 1;
 
 /**
  * Loads a model folder and starts its workers; resolves when all are ready.
- * @throws UserError if the checkpoint cannot be used or an option is out of range
+ * @throws UserError if the network cannot be used (a TensorFlow.js model also if it has no active dropout and several
+ * draws are asked for) or an option is out of range
  */
 export async function createSegmenter(options: SegmenterOptions): Promise<Segmenter> {
   const { checkpoint, draws = DEFAULT_DRAWS, seed, workers = availableParallelism() } = options;
+  const { size = WORKING_SIZE } = options;
   for (const [name, value] of [
     ['dropout draws', draws],
     ['workers', workers],
@@ -41,8 +52,8 @@ export async function createSegmenter(options: SegmenterOptions): Promise<Segmen
     }
   }
   const backend = chooseBackend(options.backend);
-  const network = await loadNetwork(checkpoint);
-  const pool = new SegmenterPool(network, { draws, seed }, backend, workers);
+  const model = typeof checkpoint === 'string' ? await loadModel(checkpoint) : checkpoint;
+  const pool = new SegmenterPool({ backend, model, options: { draws, seed }, size }, workers);
   await pool.ready();
   return pool;
 }
@@ -62,10 +73,12 @@ interface Lane {
 
 /**
  * Shares frames among workers, each with its own tfjs, first come first served. A worker that dies takes the
- * pool with it: every frame under way or waiting is rejected with the reason, and so is every later one.
+ * pool with it: every frame under way or waiting is rejected with the reason, and so is every later one. So it is
+ * with a network that turns out to be unusable, the reason then being a UserError.
  */
 export class SegmenterPool implements Segmenter {
-  readonly classes: number;
+  /** Known when it is ready; 0 until then. */
+  classes = 0;
   readonly key: string;
   readonly concurrency: number;
   private readonly lanes: Lane[];
@@ -75,16 +88,13 @@ export class SegmenterPool implements Segmenter {
   private stopped: Error | undefined;
 
   constructor(
-    network: Network,
-    options: McDropoutOptions,
-    backend: BackendName,
+    workerData: InferenceWorkerData,
     workers: number,
     url = workerUrl(import.meta.url, './inference-worker.js'),
   ) {
-    this.classes = network.config.classes;
-    this.key = segmenterKey(network, options, backend);
+    const { model, options, backend } = workerData;
+    this.key = segmenterKey(model, options, backend);
     this.concurrency = workers;
-    const workerData = { backend, network, options } satisfies InferenceWorkerData;
     this.lanes = Array.from({ length: workers }, () => ({ worker: new Worker(url, { workerData }) }));
     this.whenReady = Promise.all(this.lanes.map((lane) => this.watch(lane)));
   }
@@ -112,13 +122,16 @@ export class SegmenterPool implements Segmenter {
   /** Resolves when the worker is ready; rejects if it ends before. */
   private watch(lane: Lane): Promise<void> {
     return new Promise((resolve, reject) => {
-      const fail = (reason: string) => {
-        const error = new Error(`a segmentation worker stopped: ${reason}`);
+      const end = (error: Error) => {
         reject(error);
         this.stop(error);
       };
+      const fail = (reason: string) => end(new Error(`a segmentation worker stopped: ${reason}`));
       lane.worker.on('message', (reply: InferenceReply) => {
-        if (reply.kind === 'ready') resolve();
+        if (reply.kind === 'ready') {
+          this.classes = reply.classes;
+          resolve();
+        } else if (reply.kind === 'refusal') end(new UserError(reply.message));
         else this.finish(lane, reply);
       });
       lane.worker.on('error', (error) => fail(error instanceof Error ? error.message : String(error)));
@@ -134,7 +147,7 @@ export class SegmenterPool implements Segmenter {
     lane.worker.postMessage(task.frame, [task.frame.colour.buffer]);
   }
 
-  private finish(lane: Lane, reply: Exclude<InferenceReply, { kind: 'ready' }>): void {
+  private finish(lane: Lane, reply: Extract<InferenceReply, { kind: 'map' | 'failure' }>): void {
     if (lane.task === undefined) return;
     const { frame, resolve, reject } = lane.task;
     lane.task = undefined;
@@ -156,20 +169,30 @@ export class SegmenterPool implements Segmenter {
 }
 
 /**
- * `Segmenter.key` without starting one. It names the network by its config and weights, not by its file, whose
- * metadata may differ.
+ * `Segmenter.key` without starting one. A network of ours is named by its config and weights, not by its file, whose
+ * metadata may differ; a TensorFlow.js model by its files.
  */
 export function segmenterKey(
-  network: Network,
+  model: Model,
   { draws, seed }: McDropoutOptions,
   choice: BackendChoice = 'auto',
 ): string {
   const backend = chooseBackend(choice);
   const hash = createHash('sha256');
-  hash.update(JSON.stringify({ version: ALGORITHM_VERSION, config: network.config, draws, seed, backend }));
-  for (const [name, { data }] of [...network.tensors].sort(([a], [b]) => (a < b ? -1 : 1))) {
+  if (model.kind === 'deeplab') {
+    const { config } = model.network;
+    hash.update(JSON.stringify({ version: ALGORITHM_VERSION, config, draws, seed, backend }));
+    updateWithWeights(hash, model.network);
+  } else {
+    const { kind, digest } = model;
+    hash.update(JSON.stringify({ version: OWN_ALGORITHM_VERSION, kind, digest, draws, seed, backend }));
+  }
+  return hash.digest('hex');
+}
+
+function updateWithWeights(hash: Hash, { tensors }: Network): void {
+  for (const [name, { data }] of [...tensors].sort(([a], [b]) => (a < b ? -1 : 1))) {
     hash.update(name);
     hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
-  return hash.digest('hex');
 }

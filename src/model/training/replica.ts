@@ -5,9 +5,9 @@ import { drawMasks } from '../dropout.js';
 import { ConfusionMatrix } from '../evaluation/confusion-matrix.js';
 import { InferenceNetwork } from '../inference/inference.js';
 import type { HostTensor, Network } from '../network.js';
-import { addNoise, blur } from './augment.js';
-import { drawWindow, type LabelledImage, resampleCrop } from './crop.js';
+import type { LabelledImage } from './crop.js';
 import type { Exchange } from './exchange.js';
+import { prepareSample } from './prepare.js';
 import type { Sample } from './samples.js';
 import type { TrainingState } from './state.js';
 import { TrainingLayers } from './training-layers.js';
@@ -96,16 +96,17 @@ export class Replica {
 
   /** The crops of some samples: colour [n, h, w, 3], normalised, and labels [n, h, w]. */
   private crops(samples: readonly Sample[]): { colour: Float32Array; labels: Int32Array } {
-    const { seed, crop, augment } = this.start.options;
-    const area = crop.width * crop.height;
+    const { options } = this.start;
+    const area = options.crop.width * options.crop.height;
     const colour = new Float32Array(samples.length * area * 3);
     const labels = new Int32Array(samples.length * area);
-    for (const [i, { image, number }] of samples.entries()) {
-      const pixels = colour.subarray(i * area * 3, (i + 1) * area * 3);
-      const window = drawWindow(image, this.start.options, random(seedOf(seed, 'crop', number)));
-      resampleCrop(image, window, crop, pixels, labels.subarray(i * area, (i + 1) * area));
-      if (augment.includes('blur')) blur(pixels, crop, random(seedOf(seed, 'blur', number)));
-      if (augment.includes('noise')) addNoise(pixels, random(seedOf(seed, 'noise', number)));
+    for (const [i, sample] of samples.entries()) {
+      prepareSample(
+        sample,
+        options,
+        colour.subarray(i * area * 3, (i + 1) * area * 3),
+        labels.subarray(i * area, (i + 1) * area),
+      );
     }
     return { colour, labels };
   }

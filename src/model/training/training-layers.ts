@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Activation, Layers } from '../deeplab.js';
 import { splitFilters } from '../split-filters.js';
+import { conv2d, depthwiseConv2d } from './convolution.js';
 import type { TrainingOps } from './training-ops.js';
 
 /** The layers as training computes them: batch statistics, and every operation differentiable. */
@@ -16,7 +17,7 @@ export class TrainingLayers implements Layers {
 
   conv(name: string, inputs: readonly tf.Tensor4D[], stride: 1 | 2, activation: Activation): tf.Tensor4D {
     const filters = splitFilters(this.weights(name), inputs);
-    const parts = inputs.map((x, i) => tf.conv2d(x, filters[i], stride, stride === 1 ? 'same' : 1));
+    const parts = inputs.map((x, i) => conv2d(x, filters[i], stride));
     return this.batchNorm(
       name,
       parts.reduce((sum, part) => tf.add(sum, part)),
@@ -31,21 +32,16 @@ export class TrainingLayers implements Layers {
     dilation: number,
     activation: Activation,
   ): tf.Tensor4D {
-    const pad = stride === 1 ? 'same' : 1;
-    const y = tf.depthwiseConv2d(x, this.weights(name), stride, pad, 'NHWC', dilation);
-    return this.batchNorm(name, y, activation);
+    return this.batchNorm(name, depthwiseConv2d(x, this.weights(name), stride, dilation), activation);
   }
 
   filter(name: string, inputs: readonly tf.Tensor4D[], dilation: number): tf.Tensor4D[] {
     const filters = splitFilters(this.weights(name), inputs);
-    return inputs.map((x, i) => tf.depthwiseConv2d(x, filters[i], 1, 'same', 'NHWC', dilation));
+    return inputs.map((x, i) => depthwiseConv2d(x, filters[i], 1, dilation));
   }
 
   linear(name: string, x: tf.Tensor4D): tf.Tensor4D {
-    return this.ops.addBias(
-      tf.conv2d(x, this.weights(name), 1, 'same'),
-      this.parameter(`${name}/bias`) as tf.Tensor1D,
-    );
+    return this.ops.addBias(conv2d(x, this.weights(name), 1), this.parameter(`${name}/bias`) as tf.Tensor1D);
   }
 
   /** Hands over the batch statistics by layer name; the caller disposes them. */

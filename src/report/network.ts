@@ -1,0 +1,59 @@
+import { comparisonRows } from './comparisons.js';
+import { confusionTable } from './confusion.js';
+import type { ReportContent } from './content.js';
+import { type Html, html } from './html.js';
+import { learningRateDrops, lossCurve, validationCurve } from './learning-curves.js';
+import { classTable, splitTable } from './measures.js';
+import { count, percent } from './numbers.js';
+import { reliabilityDiagram } from './reliability-diagram.js';
+import { bySplit, SPLITS } from './splits.js';
+
+/** The network: how it was trained, and how good its maps are where there are labels. */
+export function networkSection(content: ReportContent): Html {
+  const { history, metrics } = content;
+  return html`<section id="network"><h2>Network</h2>
+${
+  history.length + metrics.length === 0
+    ? html`<p class="empty">Not trained in this run, and there are no labels to measure on.</p>`
+    : html`${history.length === 0 ? html`<p>The network was not trained in this run.</p>` : learningCurves(content)}
+${metrics.length === 0 ? undefined : quality(content)}`
+}</section>`;
+}
+
+function learningCurves({ history, validation }: ReportContent): Html {
+  const drops = learningRateDrops(history);
+  const best = validation.findLast((row) => row.best);
+  const dashed = drops.length > 0 ? html`; dashed: the learning rate drops` : undefined;
+  return html`<div class="plots"><figure class="plot">${lossCurve(history, drops)}<figcaption>Loss on the training batches: each step, and its running mean${dashed}</figcaption></figure>${
+    validation.length === 0
+      ? undefined
+      : html`<figure class="plot">${validationCurve(history, validation, drops)}<figcaption>mIoU on the validation frames${
+          best &&
+          html`; <span class="key">best</span>: ${percent(best.miou)} after step ${count(best.step)}, the network that is kept`
+        }${dashed}</figcaption></figure>`
+  }</div>`;
+}
+
+function quality(content: ReportContent): Html {
+  const { metrics, calibration, comparisons } = content;
+  return html`<h3>Measured against the labels</h3>
+${splitTable(metrics)}
+${comparisonRows(comparisons)}
+${calibration.length === 0 ? undefined : reliability(content)}
+${confusionTable(content)}
+${classTable(metrics)}`;
+}
+
+function reliability({ metrics, calibration }: ReportContent): Html {
+  const error = (split: string) =>
+    metrics.find((row) => row.split === split && row.metric === 'expected_calibration_error')?.value;
+  return html`<h3>Reliability</h3>
+<p>Pixels by the probability of their most probable class, in 15 bins, and the share of each bin that is right. On the
+dashed line the network is as sure as it should be; a <span class="key">gap</span> below it is overconfidence, above it
+the reverse. The calibration error is the mean gap, each bin weighted by its pixels: the stronger its colour, the more it has.</p>
+<div class="plots">${[...bySplit(calibration)].map(
+    ([split, bins]) =>
+      html`<figure class="plot">${reliabilityDiagram(bins)}<figcaption>Calibration error on the ${SPLITS[split] ?? split}: ${percent(error(split))}</figcaption></figure>
+`,
+  )}</div>`;
+}

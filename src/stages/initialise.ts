@@ -1,0 +1,63 @@
+import { UserError } from '../errors.js';
+import { startBackend } from '../model/backend.js';
+import type { DeepLabConfig } from '../model/deeplab.js';
+import { initialNetwork, type Network } from '../model/network.js';
+import { prepareSample } from '../model/training/prepare.js';
+import type { TrainingOptions } from '../model/training/recipe.js';
+import type { ImageSet } from '../model/training/samples.js';
+import type { Backbone } from '../model/weights/backbone.js';
+import { findBackbone } from '../model/weights/cache.js';
+import { importBackbone } from '../model/weights/import.js';
+import { initialiseFrom } from '../model/weights/initialise.js';
+import { type CalibrationImage, unfoldBatchNorm } from '../model/weights/unfold-batch-norm.js';
+import type { RunOptions } from './options.js';
+
+/**
+ * The pretrained backbone that a run's options ask for; undefined for random weights.
+ * @throws UserError if the file is no such thing
+ */
+export async function pretrainedBackbone(
+  { init }: RunOptions,
+  width: DeepLabConfig['width'],
+): Promise<Backbone | undefined> {
+  if (init === 'random') return undefined;
+  if (init === 'auto') return findBackbone(width);
+  const { backbone } = await importBackbone(init);
+  if (backbone.width !== width)
+    throw new UserError(
+      `Option init: ${init} is MobileNetV2 of width ${backbone.width}; expected width ${width}, or --width ${backbone.width}.`,
+    );
+  return backbone;
+}
+
+/** Samples that batch norm is measured on where a backbone comes without it. */
+const CALIBRATION_SAMPLES = 32;
+
+/** The network before the first step: the backbone pretrained where there is one, the rest by Kaiming (paper, §3.1). */
+export async function startingNetwork(
+  config: DeepLabConfig,
+  classNames: readonly string[],
+  backbone: Backbone | undefined,
+  images: ImageSet,
+  recipe: TrainingOptions,
+  backend: RunOptions['backend'],
+): Promise<Network> {
+  const untrained = initialNetwork(config, classNames, recipe.seed);
+  if (backbone === undefined) return untrained;
+  const network = initialiseFrom(untrained, backbone);
+  if (backbone.batchNorm === 'kept') return network;
+  await startBackend(backend);
+  return unfoldBatchNorm(network, await firstCrops(images, recipe));
+}
+
+async function firstCrops(images: ImageSet, recipe: TrainingOptions): Promise<CalibrationImage[]> {
+  const { width, height } = recipe.crop;
+  const labels = new Int32Array(width * height);
+  const crops: CalibrationImage[] = [];
+  for (let number = 0; number < CALIBRATION_SAMPLES; number++) {
+    const colour = new Float32Array(width * height * 3);
+    prepareSample({ number, image: await images.load(number % images.count) }, recipe, colour, labels);
+    crops.push({ width, height, colour });
+  }
+  return crops;
+}
