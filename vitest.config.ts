@@ -1,7 +1,11 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
+    // Weights that this user has imported must not make tests come out otherwise.
+    env: { VIEWAL_CACHE: join(tmpdir(), 'viewal-empty-cache') },
     include: ['test/**/*.test.ts'],
     exclude: ['test/slow/**'],
     testTimeout: 120_000,

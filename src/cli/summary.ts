@@ -59,7 +59,7 @@ export async function runSummary(
   const images = pixels / (run.size.width * run.size.height);
   const lines = [
     `${selections.length} superpixels to label, ${images.toFixed(2)} images' worth (budget ${run.options.budget}).`,
-    `${used} frames of ${run.scenes.size} scene${run.scenes.size === 1 ? '' : 's'} used, ${skipped} skipped, ${run.training.size} trained on.`,
+    `${used} frames of ${run.scenes.size} scene${run.scenes.size === 1 ? '' : 's'} used, ${skipped} skipped, ${run.training.size} trained on${run.validation.size > 0 ? `, ${run.validation.size} validated on` : ''}.`,
     ...(pool?.value
       ? [
           `The network's mIoU on the ${pool.frames} other labelled frames is ${(100 * pool.value).toFixed(1)} %.`,

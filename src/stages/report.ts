@@ -103,7 +103,8 @@ async function surveyScenes(
     const frames =
       (await readParquet(run.folder.sceneFile(FRAMES.name, name, 'parquet'), FRAMES, keys.frameRows)) ?? [];
     const bad = frames.filter((row) => !row.used);
-    const trained = new Set(frames.filter((row) => row.trained).map((row) => row.frame));
+    const trained = frames.filter((row) => row.trained);
+    const labelled = new Set(frames.filter((row) => row.trained || row.validation).map((row) => row.frame));
     for (const { scene, frame, reason } of bad) skipped.push({ scene, frame, reason: reason ?? '' });
 
     const total = { scored: 0, entropy: 0, divergence: 0 };
@@ -115,7 +116,7 @@ async function surveyScenes(
       total.divergence += view_divergence;
       const mean = ofFrame.get(frame) ?? { sum: 0, count: 0 };
       ofFrame.set(frame, { sum: mean.sum + view_entropy, count: mean.count + 1 });
-      if (trained.has(frame)) continue;
+      if (labelled.has(frame)) continue;
       entropies.push(view_entropy);
       divergences.push(view_divergence);
     }
@@ -127,7 +128,7 @@ async function surveyScenes(
       frames: entries.length,
       used: frames.length - bad.length,
       skipped: bad.length,
-      trained: trained.size,
+      trained: trained.length,
       points: (await readPoints(run.folder, name, keys.points))?.pixels.length,
       scored: total.scored,
       viewEntropy: total.entropy / total.scored,
