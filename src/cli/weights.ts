@@ -12,11 +12,15 @@ const load = async () => ({
 
 /** `viewal weights`: pretrained backbones, imported or downloaded into the cache. */
 export function weights(command: Command, monitor: Monitor): void {
-  command.description('MobileNetV2 trained on ImageNet, to start training from');
+  command
+    .description('MobileNetV2 trained on ImageNet, to start training from')
+    .addHelpText('after', example('viewal weights fetch mobilenet_v2'));
 
   command
     .command('import <file>')
-    .description('take it from a file: Keras .h5 .keras, TensorFlow.js model.json, .tflite, .safetensors, .pth')
+    .description(
+      'take it from a file: Keras .h5 .keras, TensorFlow.js model.json, .tflite, .safetensors, .pth',
+    )
     .addHelpText('after', example('viewal weights import mobilenet_v2-b0353104.pth'))
     .action(async (file: string) => {
       const { importBackbone, saveBackbone, originOf } = await load();
@@ -30,7 +34,8 @@ export function weights(command: Command, monitor: Monitor): void {
     .option('--width <width>', "multiplier of the backbone's channels, 1 or 0.35", parseWidth, 1)
     .addHelpText('after', example('viewal weights fetch mobilenet_v2'))
     .action(async (network: string, { width }: { width: BackboneWidth }) => {
-      if (network !== 'mobilenet_v2') throw new UserError(`Expected the network mobilenet_v2, got "${network}".`);
+      if (network !== 'mobilenet_v2')
+        throw new UserError(`Expected the network mobilenet_v2, got "${network}".`);
       const { fetchBackbone, publishedBackbone, weightsFolder, originOf } = await load();
       const published = publishedBackbone(width);
       const progress = monitor.begin('fetch', published.bytes, 'bytes');

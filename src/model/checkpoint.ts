@@ -11,7 +11,7 @@ export const MODEL_FILE = 'model.safetensors';
 /** In a model folder while training goes on: network, momentum and progress in one file, so that they agree. */
 export const TRAINING_FILE = 'training.safetensors';
 
-const FORMAT = 'viewal-deeplab-1';
+const FORMAT = 'viewal-deeplab-2';
 const VELOCITY = 'velocity/';
 const BEST = 'best/';
 

@@ -150,9 +150,10 @@ const STEM_CHANNELS = 32;
 const OUTPUT_STRIDE = 16;
 const LOW_LEVEL_BLOCK = 2;
 
-/** Channels by width, in multiples of 8 as the MobileNetV2 authors round them. */
+/** Channels by width, in multiples of 8 and never a tenth less than asked, as the MobileNetV2 authors round them. */
 function scaled(channels: number, width: number): number {
-  return Math.max(8, Math.floor((channels * width + 4) / 8) * 8);
+  const rounded = Math.max(8, Math.floor((channels * width + 4) / 8) * 8);
+  return rounded < 0.9 * channels * width ? rounded + 8 : rounded;
 }
 
 function backboneBlocks({ width }: DeepLabConfig): Block[] {

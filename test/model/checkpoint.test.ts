@@ -160,7 +160,7 @@ describe('checkpoint', () => {
 
   test('metadata that do not describe a network are refused', async () => {
     await (await changed(({ metadata }) => Reflect.deleteProperty(metadata, 'format'))).toThrow(
-      'expected format viewal-deeplab-1, found none',
+      'expected format viewal-deeplab-2, found none',
     );
     await (await changed(({ metadata }) => Object.assign(metadata, { config: '{"width":2}' }))).toThrow(
       'config or class names are malformed',
