@@ -4,21 +4,23 @@ import { AUGMENTATIONS } from '../model/training/recipe.js';
 import { parseBudget } from '../selection/budget.js';
 import { FORMATS } from '../sources/formats.js';
 
+function imageSize(example: string) {
+  return z
+    .string()
+    .regex(/^\d+x\d+$/, `expected a size such as ${example}`)
+    .refine(
+      (size) => size.split('x').every((side) => Number(side) >= 16 && Number(side) <= 4096),
+      'expected sides of 16 to 4096 pixels',
+    );
+}
+
 /** Options of a run, as `run.json` keeps them. Every default is here. */
 export const runOptions = z.strictObject({
   format: z
     .enum(FORMATS, `expected ${FORMATS.join(', ')}`)
     .default('auto')
     .describe(`layout of the recording: ${FORMATS.join(', ')}`),
-  size: z
-    .string()
-    .regex(/^\d+x\d+$/, 'expected a size such as 320x240')
-    .refine(
-      (size) => size.split('x').every((side) => Number(side) >= 16 && Number(side) <= 4096),
-      'expected sides of 16 to 4096 pixels',
-    )
-    .default('320x240')
-    .describe('working size, WIDTHxHEIGHT'),
+  size: imageSize('320x240').default('320x240').describe('working size, WIDTHxHEIGHT'),
   labelled: z
     .string()
     .default('auto')
@@ -71,9 +73,7 @@ export const runOptions = z.strictObject({
     .default(null)
     .describe('instead of steps: passes through the training frames at most (paper 200)'),
   patience: z
-    .int('expected a whole number of epochs')
-    .min(1, 'expected at least 1 epoch, or none')
-    .or(z.literal('none', 'expected a whole number of epochs, or none'))
+    .union([z.int().min(1), z.literal('none')], 'expected a whole number of epochs, at least 1, or none')
     .nullable()
     .default(null)
     .describe(
@@ -85,9 +85,7 @@ export const runOptions = z.strictObject({
     .max(1024)
     .default(4)
     .describe('images a training step'),
-  crop: z
-    .string()
-    .regex(/^\d+x\d+$/, 'expected a size such as 160x120')
+  crop: imageSize('160x120')
     .nullable()
     .default(null)
     .describe('size of the crops trained on (quick 160x120, paper 320x240)'),

@@ -9,6 +9,153 @@ export type Address = number;
 /** The functions of `assembly/`; each is documented there. */
 export interface KernelExports {
   add(a: Address, b: Address, sum: Address, n: number): void;
+  batchNormSums(x: Address, pixels: number, channels: number, sums: Address): void;
+  affineClamp(
+    x: Address,
+    factor: Address,
+    constant: Address,
+    y: Address,
+    pixels: number,
+    channels: number,
+    low: number,
+    high: number,
+  ): void;
+  batchNormGradientSums(
+    x: Address,
+    dy: Address,
+    factor: Address,
+    constant: Address,
+    mean: Address,
+    pixels: number,
+    channels: number,
+    low: number,
+    high: number,
+    sums: Address,
+  ): void;
+  batchNormGradient(
+    x: Address,
+    dy: Address,
+    factor: Address,
+    constant: Address,
+    mean: Address,
+    slope: Address,
+    shift: Address,
+    dx: Address,
+    pixels: number,
+    channels: number,
+    low: number,
+    high: number,
+  ): void;
+  columnSums(x: Address, rows: number, columns: number, sums: Address): void;
+  depthwiseFilterGradient(
+    x: Address,
+    dy: Address,
+    dw: Address,
+    height: number,
+    width: number,
+    channels: number,
+    outHeight: number,
+    outWidth: number,
+    size: number,
+    stride: number,
+    dilation: number,
+    top: number,
+    left: number,
+  ): void;
+  depthwiseInputGradient(
+    dy: Address,
+    filter: Address,
+    dx: Address,
+    height: number,
+    width: number,
+    channels: number,
+    outHeight: number,
+    outWidth: number,
+    size: number,
+    stride: number,
+    dilation: number,
+    top: number,
+    left: number,
+  ): void;
+  patches(
+    x: Address,
+    lines: Address,
+    from: number,
+    to: number,
+    height: number,
+    width: number,
+    channels: number,
+    outWidth: number,
+    size: number,
+    stride: number,
+    dilation: number,
+    top: number,
+    left: number,
+  ): void;
+  packBy8(x: Address, rows: number, columns: number, panels: Address): void;
+  packTransposedBy8(x: Address, rows: number, columns: number, panels: Address): void;
+  productScratch(m: number, n: number): number;
+  addProduct(
+    x: Address,
+    y: Address,
+    out: Address,
+    rows: number,
+    m: number,
+    n: number,
+    scratch: Address,
+  ): void;
+  momentumStep(
+    weights: Address,
+    gradient: Address,
+    velocity: Address,
+    newWeights: Address,
+    newVelocity: Address,
+    n: number,
+    rate: number,
+    momentum: number,
+    decay: number,
+  ): void;
+  crossEntropy(
+    logits: Address,
+    labels: Address,
+    weights: Address,
+    gradient: Address,
+    sums: Address,
+    scratch: Address,
+    height: number,
+    width: number,
+    classes: number,
+  ): void;
+  upsample(small: Address, large: Address, n: number, h: number, w: number, channels: number): void;
+  upsampleGradient(large: Address, small: Address, n: number, h: number, w: number, channels: number): void;
+  pointwise(
+    x: Address,
+    filters: Address,
+    start: Address,
+    startStride: number,
+    out: Address,
+    pixels: number,
+    inputs: number,
+    outputs: number,
+    low: number,
+    high: number,
+  ): void;
+  addSoftmax(
+    logits: Address,
+    sum: Address,
+    scratch: Address,
+    height: number,
+    width: number,
+    classes: number,
+  ): void;
+  meanHalves(
+    sum: Address,
+    out: Address,
+    height: number,
+    width: number,
+    classes: number,
+    factor: number,
+  ): void;
 }
 
 /** What tfjs-backend-wasm 4.22 does not declare: Emscripten's module behind it. */
