@@ -123,7 +123,10 @@ describe('graph', () => {
 describe('dropout masks', () => {
   test('drop a quarter of the channels, image by image, and keep the expectation', () => {
     const config = { width: 1, head: 'slim', classes: 2 } as const;
-    const { high, low } = drawMasks(config, Array.from({ length: 50 }, (_, i) => random(i)));
+    const { high, low } = drawMasks(
+      config,
+      Array.from({ length: 50 }, (_, i) => random(i)),
+    );
     expect([high.shape, low.shape]).toEqual([
       [50, 1, 1, 320],
       [50, 1, 1, 24],

@@ -31,7 +31,7 @@ export interface SegmenterOptions {
 const WORKING_SIZE: Size = { width: 320, height: 240 };
 
 /** Goes into the key: raise it when the same network and options come to give other maps. */
-const ALGORITHM_VERSION = 1;
+const ALGORITHM_VERSION = 2;
 /** The same for TensorFlow.js models. */
 const OWN_ALGORITHM_VERSION = 1;
 

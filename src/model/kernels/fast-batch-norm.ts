@@ -30,8 +30,12 @@ export function fastBatchNorm(
     save([input]);
     return {
       value: y,
-      gradFunc: (dy, [saved]) =>
-        gradient(kernels, exchange, saved as tf.Tensor4D, dy, { ...affine, mean, inverse }, activation),
+      gradFunc: (dy, [saved]) => {
+        const terms = { ...affine, mean, inverse };
+        const gradients = gradient(kernels, exchange, saved as tf.Tensor4D, dy, terms, activation);
+        dy.dispose(); // nothing else uses it, and the tape would keep it to the end
+        return gradients;
+      },
     };
   });
   const y = normalise(x, scale, offset);

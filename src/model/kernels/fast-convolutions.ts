@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { registerGradients } from '../training/gradients.js';
 import { type KernelExports, type LinkedKernels, linkKernels } from './link.js';
+import { replaceKernel } from './replace-kernel.js';
 import { sumImages } from './sum-images.js';
 
 /**
@@ -12,28 +13,20 @@ import { sumImages } from './sum-images.js';
  */
 export function registerFastConvolutions(): () => void {
   registerGradients('wasm');
-  const kernels = linkKernels();
-  for (const [kernelName, fast] of Object.entries(FAST)) {
-    if (slow.has(kernelName)) continue;
-    const config = tf.getKernel(kernelName, 'wasm');
-    slow.set(kernelName, config);
-    const kernelFunc: tf.KernelFunc = (args) =>
-      fast(kernels, args as unknown as ConvolutionArgs) ?? config.kernelFunc(args);
-    replaceKernel({ ...config, kernelFunc });
+  if (restorations.length === 0) {
+    const kernels = linkKernels();
+    for (const [kernelName, fast] of Object.entries(FAST))
+      restorations.push(
+        replaceKernel(kernelName, (args) => fast(kernels, args as unknown as ConvolutionArgs)),
+      );
   }
   return () => {
-    for (const config of slow.values()) replaceKernel(config);
-    slow.clear();
+    for (const restore of restorations.splice(0)) restore();
   };
 }
 
-/** The kernels that fast ones have taken the place of. */
-const slow = new Map<string, tf.KernelConfig>();
-
-function replaceKernel(config: tf.KernelConfig): void {
-  tf.unregisterKernel(config.kernelName, config.backendName);
-  tf.registerKernel(config);
-}
+/** What puts back the kernels that fast ones have taken the place of. */
+const restorations: (() => void)[] = [];
 
 /** What the kernels are called with: of the inputs two, of the shapes the one of the tensor that is asked for. */
 interface ConvolutionArgs {

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type LinkedKernels, linkKernels } from './link.js';
+import { replaceKernel } from './replace-kernel.js';
 
 /**
  * Registers SIMD kernels for the bilinear resizing of `upsample4` and for its gradient on the wasm backend: by 4, pixel
@@ -9,13 +10,13 @@ export function registerUpsampling(): void {
   if (isRegistered) return;
   isRegistered = true;
   const kernels = linkKernels();
-  replace(tf.ResizeBilinear, ({ inputs: { images }, attrs }) => {
+  replaceKernel(tf.ResizeBilinear, ({ inputs: { images }, attrs }) => {
     const { size, alignCorners, halfPixelCenters } = attrs as unknown as tf.ResizeBilinearAttrs;
     if (alignCorners || halfPixelCenters || !isBy4(images!, size)) return undefined;
     const [n, h, w, channels] = images!.shape as [number, number, number, number];
     return upsample(kernels, 'upsample', images!, [n, 4 * h, 4 * w, channels], images!.shape);
   });
-  replace(tf.ResizeBilinearGrad, ({ inputs: { images, dy }, attrs }) => {
+  replaceKernel(tf.ResizeBilinearGrad, ({ inputs: { images, dy }, attrs }) => {
     const { alignCorners, halfPixelCenters } = attrs as unknown as tf.ResizeBilinearAttrs;
     const [, height, width] = dy!.shape;
     if (alignCorners || halfPixelCenters || !isBy4(images!, [height!, width!])) return undefined;
@@ -24,16 +25,6 @@ export function registerUpsampling(): void {
 }
 
 let isRegistered = false;
-
-/** `fast` gives undefined for what it does not cover. */
-function replace(
-  kernelName: string,
-  fast: (args: Parameters<tf.KernelFunc>[0]) => tf.TensorInfo | undefined,
-) {
-  const stock = tf.getKernel(kernelName, 'wasm');
-  tf.unregisterKernel(kernelName, 'wasm');
-  tf.registerKernel({ ...stock, kernelFunc: (args) => fast(args) ?? stock.kernelFunc(args) });
-}
 
 function isBy4({ shape, dtype }: tf.TensorInfo, [height, width]: [number, number]): boolean {
   const [, h, w, channels] = shape;

@@ -1,5 +1,6 @@
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
+import { replaceKernel } from './replace-kernel.js';
 
 /**
  * Replaces two kernels of tfjs-backend-wasm 4.22 that copy far more than they must: Identity copies the buffer
@@ -7,30 +8,24 @@ import * as tf from '@tensorflow/tfjs-core';
  * then moves one innermost row at a time. Idempotent.
  */
 export function registerWasmKernels(): void {
-  replaceKernel('Identity', (stock) => (args) => {
+  if (isRegistered) return;
+  isRegistered = true;
+  replaceKernel('Identity', (args) => {
     const x = args.inputs.x!;
-    if (x.dtype === 'string') return stock(args);
+    if (x.dtype === 'string') return undefined;
     // Tensors are never written in place, so both may share the buffer, as Reshape's result does.
     (args.backend as BackendWasm).incRef(x.dataId);
     return { dataId: x.dataId, shape: x.shape, dtype: x.dtype };
   });
-  replaceKernel('Slice', (stock) => (args) => {
+  replaceKernel('Slice', (args) => {
     const x = args.inputs.x!;
-    if (x.dtype !== 'float32' && x.dtype !== 'int32') return stock(args);
+    if (x.dtype !== 'float32' && x.dtype !== 'int32') return undefined;
     const { begin, size } = args.attrs as unknown as tf.SliceAttrs;
     return slice(args.backend as BackendWasm, x, begin, size);
   });
 }
 
-const replaced = new Set<string>();
-
-function replaceKernel(kernelName: string, wrap: (stock: tf.KernelFunc) => tf.KernelFunc): void {
-  if (replaced.has(kernelName)) return;
-  replaced.add(kernelName);
-  const stock = tf.getKernel(kernelName, 'wasm');
-  tf.unregisterKernel(kernelName, 'wasm');
-  tf.registerKernel({ ...stock, kernelFunc: wrap(stock.kernelFunc) });
-}
+let isRegistered = false;
 
 /** Numbers below which a loop copies them faster than a call. */
 const SHORT_RUN = 64;
