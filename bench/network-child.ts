@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Frame } from '../src/frame.js';
 import { startBackend } from '../src/model/backend.js';
@@ -21,13 +21,15 @@ import { random } from '../src/random.js';
 import { openRecording } from '../src/sources/open.js';
 import { SAMPLE, SIZE } from './figure.js';
 
-/** What a child process measures; the engine is ours in all workers, or the composed one in one thread. */
+/** What a child process measures. */
 export interface NetworkCase {
   readonly job: 'train' | 'infer';
   readonly config: DeepLabConfig;
   /** Crop of a training step. */
   readonly crop: { readonly width: number; readonly height: number };
+  /** Ours in so many workers, or composed of stock kernels in one thread. */
   readonly engine: 'ours' | 'composed';
+  readonly workers: number;
   /** Steps, or frames. */
   readonly rounds: number;
 }
@@ -62,13 +64,11 @@ async function trainingTimes(start: Network): Promise<number[]> {
     colour,
     labels: labels!,
   }));
-  const { width, height } = asked.crop;
-  const smallest = Math.max(width / SIZE.width, height / SIZE.height);
   const options: TrainingOptions = {
     ...QUICK_RECIPE,
     steps: asked.rounds,
     crop: asked.crop,
-    scales: [smallest, 1.5 * smallest],
+    scales: [1, 1.5],
   };
   const state = initialState(start, options, images.length);
   const times: number[] = [];
@@ -78,7 +78,9 @@ async function trainingTimes(start: Network): Promise<number[]> {
     last = performance.now();
   };
   if (asked.engine === 'ours') {
-    const trainer = await Trainer.open(state, { count: images.length, load: (i) => images[i] });
+    const trainer = await Trainer.open(state, { count: images.length, load: (i) => images[i] }, undefined, {
+      workers: asked.workers,
+    });
     last = performance.now();
     for await (const _ of trainer.run()) tick();
     await trainer.close();
@@ -104,7 +106,7 @@ async function inferenceTimes(start: Network): Promise<number[]> {
   const folder = await mkdtemp(join(tmpdir(), 'viewal-bench-'));
   try {
     await saveNetwork(folder, start, 0);
-    const workers = availableParallelism();
+    const { workers } = asked;
     const segmenter = await createSegmenter({ checkpoint: folder, draws: DRAWS, seed: 1, workers });
     const times: number[] = [];
     const some = frames.slice(0, 2 * workers);
@@ -122,7 +124,7 @@ async function inferenceTimes(start: Network): Promise<number[]> {
 
 async function composedInferenceTimes(start: Network): Promise<number[]> {
   await startBackend('wasm');
-  const inference = new InferenceNetwork(start);
+  const inference = new InferenceNetwork(start, 'stock');
   const predict = (frame: Frame) => {
     const features = inference.features(frame);
     meanSoftmax(frame, DRAWS, (draw) => inference.logits(features, drawMasks(config, [random(draw)])));

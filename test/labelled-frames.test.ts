@@ -91,6 +91,8 @@ describe('frames to validate on', () => {
     expect([training.length, validation.length]).toEqual([12, 3]);
     expect((await split(some, { validation: '20%' })).validation).toEqual(validation);
     expect((await split(some, { validation: '4' })).validation).toHaveLength(4);
+    await expect(split(some, { labelled: '1', validation: '10%' })).rejects.toThrow('needed to train on');
+    expect((await split(all, { model: '/x', validation: '10%' })).validation).toEqual([]);
     await expect(split(some, { validation: '15' })).rejects.toThrow(
       'expected 1 to 14 of the 15 labelled frames',
     );
@@ -101,6 +103,9 @@ describe('frames to validate on', () => {
     const { training, validation } = await split(all, { labelled: 'all', validation: file });
     expect(validation).toEqual(['d/3', ...Array.from({ length: 10 }, (_, id) => `e/${id}`)]);
     expect(training).toHaveLength(39);
+    await expect(split(all, { validation: await list('# nothing') })).rejects.toThrow(
+      'names no labelled frame',
+    );
     const listed = recordingOf(() => true, { validationList: new Set(['a/1']) });
     expect((await split(listed, { labelled: 'all' })).validation).toEqual(['a/1']);
     await expect(split(all, { labelled: await list('d/3'), validation: file })).rejects.toThrow(

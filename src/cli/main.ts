@@ -67,7 +67,7 @@ const stage = (name: string, description: string, options: Parameters<typeof add
     options,
   );
 
-type StageValues = { recording?: string };
+type StageValues = { recording?: string; model?: null };
 
 const open = async (out: string, values: StageValues) =>
   (await load()).openRun(out, givenRunOptions(values as Record<string, unknown>), {
@@ -81,9 +81,10 @@ stage('train', 'stage 1: train the network on the labelled frames', [
   ...(['labelled', 'format', 'size', 'seed', 'backend', 'workers'] as const),
   ...TRAINING_OPTIONS,
 ]).action(async (out: string, values: StageValues) => {
-  const run = await open(out, values);
+  // A network that the run was given before makes way for the one to be trained.
+  const run = await open(out, { ...values, model: null });
   const { trainStage } = await load();
-  console.log(`The network is in ${await trainStage({ ...run, options: { ...run.options, model: null } })}.`);
+  console.log(`The network is in ${await trainStage(run)}.`);
 });
 
 stage('infer', 'stage 2: class probabilities of every frame, by MC dropout', [
@@ -128,7 +129,7 @@ function example(line: string): string {
 /** Work that listens saves and ends by itself; whatever else is under way is saved frame by frame and ends here. */
 function onInterrupt(signal: 'SIGINT' | 'SIGTERM'): void {
   const isHeard = !interrupt.signal.aborted && getEventListeners(interrupt.signal, 'abort').length > 0;
-  interrupt.abort();
+  interrupt.abort(signal);
   if (isHeard) return;
   monitor.close();
   console.error(`\n${new InterruptedError().message}`);
@@ -148,5 +149,6 @@ try {
     console.error(
       `error: something unexpected happened: ${(error as Error).message} (VIEWAL_DEBUG=1 shows where)`,
     );
-  process.exitCode = error instanceof InterruptedError ? 130 : 1;
+  process.exitCode =
+    error instanceof InterruptedError ? (interrupt.signal.reason === 'SIGTERM' ? 143 : 130) : 1;
 }

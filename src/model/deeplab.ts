@@ -23,6 +23,9 @@ export const BATCH_NORM_EPSILON = 1e-3;
 
 const ATROUS_RATES = [6, 12, 18] as const;
 
+/** The layer that sees the image. */
+export const STEM = 'backbone/stem';
+
 export type Activation = 'linear' | 'relu' | 'relu6';
 
 /**
@@ -71,7 +74,7 @@ export interface DropoutMasks {
  * @param x [N, H, W, 3], colour / 127.5 − 1; any H and W
  */
 export function features(layers: Layers, config: DeepLabConfig, x: tf.Tensor4D): Features {
-  let y = layers.conv('backbone/stem', [x], 2, 'relu6');
+  let y = layers.conv(STEM, [x], 2, 'relu6');
   let low = y;
   for (const block of backboneBlocks(config)) {
     y = invertedResidual(layers, block, y);
@@ -223,7 +226,7 @@ export function parameterSpecs(config: DeepLabConfig): ParameterSpec[] {
     conv(`${name}/point`, 1, input, output);
   };
 
-  conv('backbone/stem', 3, 3, scaled(STEM_CHANNELS, config.width));
+  conv(STEM, 3, 3, scaled(STEM_CHANNELS, config.width));
   for (const { name, input, expanded, output } of backboneBlocks(config)) {
     if (expanded !== input) conv(`${name}/expand`, 1, input, expanded);
     filter(`${name}/depthwise`, expanded);

@@ -58,18 +58,22 @@ async function listedForValidation(
 ): Promise<Set<string>> {
   if (option === 'auto') return new Set(labelled.filter((name) => recording.validationList?.has(name)));
   if (option === 'none' || parseAmount(option) !== undefined) return new Set();
-  return readList('validation', option, recording, ['auto', 'none']);
+  const named = await readList('validation', option, recording, ['auto', 'none']);
+  if (named.size === 0) throw new UserError(`Option validation: ${option} names no labelled frame.`);
+  return named;
 }
 
 /** How many of the training frames are kept for validation, where no list says which. */
 function validationSize({ validation, profile }: Options, trained: number): number {
-  if (validation === 'none') return 0;
+  if (validation === 'none' || trained === 0) return 0;
   if (validation === 'auto') return profile === 'paper' ? Math.floor(trained / 10) : 0;
   const amount = parseAmount(validation)!;
   const count = amount.isShare ? Math.max(1, Math.round((amount.value / 100) * trained)) : amount.value;
   if (!Number.isInteger(count) || count < 1 || count >= trained)
     throw new UserError(
-      `Option validation: expected 1 to ${trained - 1} of the ${trained} labelled frames, got "${validation}".`,
+      trained === 1
+        ? 'Option validation: there is one labelled frame, and it is needed to train on.'
+        : `Option validation: expected 1 to ${trained - 1} of the ${trained} labelled frames, got "${validation}".`,
     );
   return count;
 }
@@ -98,7 +102,9 @@ async function trainingFrames(
     const count = amount.isShare ? Math.max(1, Math.round((amount.value / 100) * free.length)) : amount.value;
     if (!Number.isInteger(count) || count < 1 || count > free.length)
       throw new UserError(
-        `Option labelled: expected 1 to ${free.length}, the labelled frames of the recording, got "${option}".`,
+        free.length === 0
+          ? `Option labelled: ${recording.path} has no labelled frame to train on.`
+          : `Option labelled: expected 1 to ${free.length}, the labelled frames of the recording, got "${option}".`,
       );
     return draw(free, count, seed, 'seed set');
   }
@@ -110,9 +116,16 @@ async function trainingFrames(
   return named;
 }
 
+/** Whether an option that says which frames is something else than a file. */
+export function isFrameCount(option: string): boolean {
+  return ['auto', 'all', 'none'].includes(option) || AMOUNT.test(option);
+}
+
 /** `10%` or `12`. */
+const AMOUNT = /^(\d+(?:\.\d+)?)(%?)$/;
+
 function parseAmount(option: string): { value: number; isShare: boolean } | undefined {
-  const amount = /^(\d+(?:\.\d+)?)(%?)$/.exec(option);
+  const amount = AMOUNT.exec(option);
   return amount === null ? undefined : { value: Number(amount[1]), isShare: amount[2] === '%' };
 }
 

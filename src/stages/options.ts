@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { UserError } from '../errors.js';
-import { AUGMENTATIONS } from '../model/training/recipe.js';
+import { AUGMENTATIONS, QUICK_RECIPE } from '../model/training/recipe.js';
 import { parseBudget } from '../selection/budget.js';
 import { FORMATS } from '../sources/formats.js';
 
@@ -83,8 +83,8 @@ export const runOptions = z.strictObject({
     .int('expected a whole number of images')
     .min(2, 'expected at least 2 images')
     .max(1024)
-    .default(4)
-    .describe('images a training step'),
+    .default(QUICK_RECIPE.batch)
+    .describe('images a training step; a power of two divides them among as many workers'),
   crop: imageSize('160x120')
     .nullable()
     .default(null)
@@ -114,16 +114,16 @@ export const runOptions = z.strictObject({
     .number('expected a number')
     .min(0, 'expected 0 to below 1')
     .lt(1, 'expected 0 to below 1')
-    .default(0.9)
+    .default(QUICK_RECIPE.momentum)
     .describe('momentum of the gradient'),
   weightDecay: z
     .number('expected a number')
     .min(0, 'expected at least 0')
-    .default(5e-4)
+    .default(QUICK_RECIPE.weightDecay)
     .describe('pull of the weights towards 0'),
   classWeights: z
     .enum(['none', 'balanced'], 'expected none or balanced')
-    .default('none')
+    .default(QUICK_RECIPE.classWeights)
     .describe('weights of the classes in the loss: none, or balanced by how rare they are'),
   draws: z
     .int('expected a whole number of draws')

@@ -6,7 +6,7 @@ import { frameName, type Size } from '../frame.js';
 import { openRecording } from '../sources/open.js';
 import type { FrameEntry, Recording } from '../sources/recording.js';
 import { RunFolder } from '../tables/run-folder.js';
-import { labelledFrames } from './labelled-frames.js';
+import { isFrameCount, labelledFrames } from './labelled-frames.js';
 import { type Monitor, SILENT } from './monitor.js';
 import { parseOptions, type RunOptions, runOptions } from './options.js';
 
@@ -39,10 +39,13 @@ function absolutePaths(given: Partial<RunOptions>): Partial<RunOptions> {
     if (!existsSync(path)) throw new UserError(`Option ${name}: there is no folder ${path}.`);
     found[name] = resolve(path);
   }
-  for (const name of ['labelled', 'validation', 'init'] as const) {
+  for (const name of ['labelled', 'validation'] as const) {
     const path = given[name];
-    if (path !== undefined && existsSync(path)) found[name] = resolve(path);
+    if (path !== undefined && !isFrameCount(path) && existsSync(path)) found[name] = resolve(path);
   }
+  const { init } = given;
+  if (init !== undefined && init !== 'auto' && init !== 'random' && existsSync(init))
+    found.init = resolve(init);
   return found;
 }
 
@@ -86,7 +89,11 @@ export async function openRun(
   if (source === undefined)
     throw new UserError(`${out} does not say which recording it is of: expected --recording <folder>.`);
 
-  const options = parseOptions({ ...(resume ? stored?.options : {}), ...given, ...absolutePaths(given) });
+  const before = resume ? { ...stored?.options } : {};
+  // One is said instead of the other.
+  if (given.steps != null) before.epochs = null;
+  if (given.epochs != null) before.steps = null;
+  const options = parseOptions({ ...before, ...given, ...absolutePaths(given) });
   const opened = await openRecording(source, { format: options.format });
   const [width, height] = options.size.split('x').map(Number);
   const scenes = new Map<string, FrameEntry[]>();

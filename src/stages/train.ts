@@ -7,6 +7,7 @@ import { digest } from '../hash.js';
 import { chooseBackend } from '../model/backend.js';
 import { loadTraining, MODEL_FILE, saveNetwork, saveTraining, TRAINING_FILE } from '../model/checkpoint.js';
 import type { LabelledImage } from '../model/training/crop.js';
+import type { TrainingOptions } from '../model/training/recipe.js';
 import type { ImageSet } from '../model/training/samples.js';
 import { initialState, type TrainingState } from '../model/training/state.js';
 import { Trainer, type TrainingStep } from '../model/training/trainer.js';
@@ -19,9 +20,19 @@ import { networkConfig, trainingRecipe } from './training-plan.js';
 
 /** Raised when the same inputs come to give another network. */
 const VERSION = 2;
+/** @throws UserError if training is to converge on validation frames and there are none */
+function requireConvergence({ options, validation, monitor }: Run, recipe: TrainingOptions): void {
+  if (recipe.patience === null || validation.size > 0) return;
+  if (options.patience !== null)
+    throw new UserError('Option patience: expected frames to validate on, for instance --validation 10%.');
+  monitor.note(
+    `no frame is held out to validate on: training takes all of ${recipe.steps} steps and keeps the last network`,
+  );
+}
+
 const NO_WEIGHTS = 'random weights; viewal weights --help says how to start from ImageNet';
-/** Steps between two saves: what a killed process loses at most. */
-const SAVE_EVERY = 25;
+/** Milliseconds between two saves: what a killed process loses at most. */
+const SAVE_EVERY = 10_000;
 
 /**
  * Trains the network on the run's training frames, from scratch (paper, §3.1), and writes the model folder and the
@@ -55,8 +66,10 @@ export async function trainStage(run: Run): Promise<string> {
     'train',
     VERSION,
     config,
+    recording.classes,
     trainingRecipe(options, training.length),
-    backbone?.sha256 ?? 'random',
+    // What `auto` finds may come and go with the machine's cache: a network made with it stays.
+    options.init === 'auto' ? 'auto' : (backbone?.sha256 ?? 'random'),
     chooseBackend(options.backend),
     options.size,
     labels(training),
@@ -67,10 +80,19 @@ export async function trainStage(run: Run): Promise<string> {
 
   const images = await labelledImages(run, training, 'trained on');
   const held = validation.length > 0 ? await labelledImages(run, validation, 'validated on') : undefined;
+  requireConvergence(run, trainingRecipe(options, images.count));
   let state = await files.resume();
+  if (state !== undefined && state.images !== images.count) {
+    monitor.warn(
+      `training begins anew: it had begun on ${state.images} images, ${images.count} can be read now`,
+    );
+    state = undefined;
+  }
   if (state === undefined) {
     await files.begin();
-    monitor.note(`training starts from ${backbone?.source ?? NO_WEIGHTS}`);
+    monitor.note(
+      `training starts from ${backbone?.source ?? (options.init === 'auto' ? NO_WEIGHTS : 'random weights')}`,
+    );
     const recipe = trainingRecipe(options, images.count);
     const network = await startingNetwork(
       config,
@@ -91,29 +113,35 @@ export async function trainStage(run: Run): Promise<string> {
   const progress = monitor.begin('train', steps, 'steps', state.step);
   const onAbort = () => monitor.note('saving the training as it is; interrupt again to end at once');
   signal?.addEventListener('abort', onAbort);
+  let saved = performance.now();
   let miou = state.best === undefined ? '' : `, best mIoU ${percent(state.best.miou)}`;
   try {
     for await (const step of trainer.run()) {
-      if (!Number.isFinite(step.loss))
-        throw new UserError(
-          `Training diverged: the loss of step ${step.step} is ${step.loss}; expected a lower --learning-rate.`,
-        );
+      if (!Number.isFinite(step.loss)) throw diverged(`the loss of step ${step.step} is ${step.loss}`);
       files.add(step);
       if (step.validation) miou = `, mIoU ${percent(step.validation.miou)}`;
       progress.advance(1, `loss ${step.loss.toFixed(3)}${miou}`);
-      if (signal?.aborted || (step.step % SAVE_EVERY === 0 && !trainer.isDone()))
+      const isDue = performance.now() - saved >= SAVE_EVERY;
+      if ((signal?.aborted || isDue) && !trainer.isDone()) {
         await files.save(await trainer.state());
-      if (signal?.aborted) throw new InterruptedError();
+        saved = performance.now();
+        if (signal?.aborted) throw new InterruptedError();
+      }
     }
     const end = await trainer.state();
     if (end.step < steps) monitor.note(converged(end));
     await files.finish(end);
+    if (signal?.aborted) throw new InterruptedError();
   } finally {
     signal?.removeEventListener('abort', onAbort);
     progress.end();
     await trainer.close();
   }
   return folder.modelFolder;
+}
+
+function diverged(how: string): UserError {
+  return new UserError(`Training diverged: ${how}; expected a lower --learning-rate.`);
 }
 
 function percent(share: number): string {
@@ -195,6 +223,8 @@ class TrainingFiles {
   }
 
   async finish({ network, step, best }: TrainingState): Promise<void> {
+    for (const [name, { data }] of network.tensors)
+      if (!data.every(Number.isFinite)) throw diverged(`after the last step ${name} is not finite`);
     await this.writeTables();
     await saveNetwork(this.modelFolder, best?.network ?? network, best?.step ?? step);
     await rm(this.trainingFile, { force: true });
@@ -206,17 +236,25 @@ class TrainingFiles {
   }
 }
 
-/** Images kept in memory, some 0.3 MB each at 320×240; those of a larger set are decoded again when drawn. */
-const MAX_KEPT = 1000;
+/** Bytes of decoded images kept in memory, of each set; what comes after them is decoded again when drawn. */
+const MOST_KEPT = 300e6;
 
-/** The labelled images, each read once to see that it can be; bad ones are reported and left out. */
+/**
+ * The labelled images, each read once to see that it can be; bad ones are reported and left out.
+ * @throws UserError if none can be read, or no pixel of them is labelled
+ */
 async function labelledImages(run: Run, frames: readonly FrameEntry[], purpose: string): Promise<ImageSet> {
   const usable: FrameEntry[] = [];
   const kept: LabelledImage[] = [];
+  let bytes = 0;
+  let isLabelled = false;
   for (const entry of frames) {
     try {
       const image = await labelledImage(run, entry);
-      if (usable.push(entry) <= MAX_KEPT) kept.push(image);
+      usable.push(entry);
+      isLabelled ||= image.labels.some((label) => label < run.recording.classes.length);
+      bytes += image.colour.byteLength + image.labels.byteLength;
+      if (bytes <= MOST_KEPT) kept.push(image);
     } catch (error) {
       if (!(error instanceof BadFrameError)) throw error;
       run.monitor.warn(`not ${purpose} ${frameName(entry)}: ${error.message}`);
@@ -224,6 +262,10 @@ async function labelledImages(run: Run, frames: readonly FrameEntry[], purpose: 
   }
   if (usable.length === 0)
     throw new UserError(`None of the ${frames.length} labelled frames of ${run.recording.path} can be read.`);
+  if (!isLabelled)
+    throw new UserError(
+      `The ${usable.length} frames of ${run.recording.path} to be ${purpose} have no labelled pixel.`,
+    );
   return { count: usable.length, load: (i) => kept[i] ?? labelledImage(run, usable[i]) };
 }
 

@@ -13,7 +13,7 @@ const PROFILES = {
   paper: { width: 1, head: 'full', epochs: PAPER_EPOCHS, recipe: PAPER_RECIPE },
 } as const;
 
-/** Validations that training for so many steps has. */
+/** Validations that training for so many steps has, where it does not wait to converge. */
 const VALIDATIONS = 20;
 
 /** The network that a run's options ask for. */
@@ -31,7 +31,8 @@ export function trainingRecipe(options: RunOptions, images: number): TrainingOpt
   const epochs = options.epochs ?? (options.steps === null ? standard : null);
   const steps = epochs === null ? (options.steps ?? recipe.steps) : Math.ceil((epochs * images) / batch);
   const [width, height] = options.crop?.split('x').map(Number) ?? [recipe.crop.width, recipe.crop.height];
-  const patience = options.patience ?? recipe.patience;
+  const waits = options.patience ?? recipe.patience;
+  const patience = waits === 'none' ? null : waits;
   return {
     ...recipe,
     seed,
@@ -44,8 +45,8 @@ export function trainingRecipe(options: RunOptions, images: number): TrainingOpt
     momentum,
     weightDecay,
     classWeights,
-    patience: patience === 'none' ? null : patience,
-    validateEvery: epochs === null ? Math.ceil(steps / VALIDATIONS) : 'epoch',
+    patience,
+    validateEvery: epochs === null && patience === null ? Math.ceil(steps / VALIDATIONS) : 'epoch',
   };
 }
 

@@ -59,15 +59,26 @@ describe.skipIf(!existsSync(fileURLToPath(built)))('shared exchange (needs `npm 
   test('totals are summed by a balanced tree, the same bits for all', async () => {
     const results = await inThreads<Float32Array>(
       allocateShared(4, 4, 1, 3),
-      `const values = [[1e8, 1, 0.1], [1, 2, 0.2], [-1e8, 3, 0.3], [1, 4, 0.4]][index];
-       let sum;
-       for (let round = 0; round < 100; round++) sum = exchange.total(Float32Array.from(values)).slice();
-       return sum;`,
+      `return exchange.total(Float32Array.from([[1e8, 1, 0.1], [1, 2, 0.2], [-1e8, 3, 0.3], [1, 4, 0.4]][index])).slice();`,
     );
     const f = Math.fround;
     const tree = (a: number, b: number, c: number, d: number) => f(f(f(a) + f(b)) + f(f(c) + f(d)));
     for (const sum of results)
       expect([...sum]).toEqual([tree(1e8, 1, -1e8, 1), 10, tree(0.1, 0.2, 0.3, 0.4)]);
+  });
+
+  test('totals of one round are not mixed with those of the next, however late a thread reads', async () => {
+    const results = await inThreads<boolean>(
+      allocateShared(4, 4, 1, 20_000),
+      `let right = true;
+       for (let round = 0; round < 50; round++) {
+         if (round % 4 === index) for (let i = 0; i < 1e6; i++); // be late now and then
+         const sum = exchange.total(new Float32Array(20000).fill(round + index));
+         right &&= sum.every((value) => value === 4 * round + 6);
+       }
+       return right;`,
+    );
+    expect(results).toEqual([true, true, true, true]);
   });
 
   test('more values than there is room for are refused', async () => {

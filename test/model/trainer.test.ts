@@ -5,6 +5,7 @@ import { IGNORE } from '../../src/frame.js';
 import { startBackend } from '../../src/model/backend.js';
 import { ConfusionMatrix } from '../../src/model/evaluation/confusion-matrix.js';
 import { InferenceNetwork } from '../../src/model/inference/inference.js';
+import { linkKernels } from '../../src/model/kernels/link.js';
 import { initialNetwork } from '../../src/model/network.js';
 import type { LabelledImage } from '../../src/model/training/crop.js';
 import { trainingOps } from '../../src/model/training/engine.js';
@@ -229,8 +230,9 @@ describe('trainer', () => {
     const replica = new Replica(begin(options), trainingOps('wasm', exchange), exchange);
     const samples = images.slice(0, 2).map((image, number) => ({ image, number }));
     replica.step(samples, 0.01);
-    const held = tf.memory();
-    for (let step = 1; step < 200; step++) {
+    replica.step(samples, 0.01);
+    const held = { ...tf.memory(), heap: linkKernels().heap().byteLength };
+    for (let step = 2; step < 200; step++) {
       replica.step(
         samples.map(({ image }, i) => ({ image, number: 2 * step + i })),
         0.01,
@@ -238,6 +240,7 @@ describe('trainer', () => {
       expect(tf.memory().numTensors).toBe(held.numTensors);
       expect(tf.memory().numBytes).toBe(held.numBytes);
     }
+    expect(linkKernels().heap().byteLength).toBe(held.heap);
     replica.dispose();
     expect(tf.memory().numTensors).toBe(before);
   });
@@ -264,6 +267,8 @@ describe('trainer', () => {
       'Expected training crops of at least 16×16 pixels, got 8×64.',
     );
     await refusal({ learningRate: 0 }).toThrow('Expected a positive learning rate, got 0.');
+    await refusal({ scales: [0.5, 1] }).toThrow('Expected magnifications of crops from 1 up, got 0.5 to 1.');
+    await refusal({ patience: 3 }).toThrow('Expected validation every epoch, as patience counts epochs');
     await refusal({ momentum: 1 }).toThrow('Expected a momentum in [0, 1), got 1.');
     await refusal({}, 0).toThrow('Training needs at least one labelled image.');
     await refusal({}, 4).toThrow('Training began on 3 images and cannot go on with 4.');

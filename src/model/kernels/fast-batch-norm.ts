@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type Activation, BATCH_NORM_EPSILON } from '../deeplab.js';
 import type { NormalisedBatch } from '../training/batch-norm.js';
 import type { Exchange } from '../training/exchange.js';
+import { ACTIVATION_BOUNDS } from './activation-bounds.js';
 import type { Address, LinkedKernels } from './link.js';
 
 /**
@@ -63,13 +64,6 @@ function affineOf(
   return { factor, constant };
 }
 
-/** What the activation lets through unchanged; its slope is 1 between these and 0 elsewhere. */
-const BOUNDS: Record<Activation, readonly [low: number, high: number]> = {
-  linear: [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY],
-  relu: [0, Number.POSITIVE_INFINITY],
-  relu6: [0, 6],
-};
-
 /** Mean and biased variance of each channel, combined in float64 from the sums of each image. */
 function batchStatistics(
   kernels: LinkedKernels,
@@ -117,7 +111,7 @@ function normalised(
       kernels.addressOf(y),
       x.size / channels,
       channels,
-      ...BOUNDS[activation],
+      ...ACTIVATION_BOUNDS[activation],
     ),
   );
   return tf.engine().makeTensorFromTensorInfo(y) as tf.Tensor4D;
@@ -140,7 +134,7 @@ function gradient(
   const { call, addressOf } = kernels;
   const [, height, width, channels] = x.shape;
   const pixels = height * width;
-  const bounds = BOUNDS[activation];
+  const bounds = ACTIVATION_BOUNDS[activation];
   const offsetOfDy = addressOf(dy) - addressOf(x);
   const sums = withVectors(kernels, [factor, constant, Float32Array.from(mean)], (f, k, m) =>
     gatherSums(kernels, exchange, x, 2 * channels, (image, target) =>

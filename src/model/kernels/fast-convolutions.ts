@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { registerGradients } from '../training/gradients.js';
 import { type KernelExports, type LinkedKernels, linkKernels } from './link.js';
+import { PANEL } from './pointwise.js';
 import { replaceKernel } from './replace-kernel.js';
 import { sumImages } from './sum-images.js';
 
@@ -90,9 +91,6 @@ function product(
   });
   return y;
 }
-
-/** Outputs of `pointwise` come by so many. */
-const PANEL = 8;
 
 /** Bytes of patches held at a time. */
 const PATCH_BYTES = 1 << 20;

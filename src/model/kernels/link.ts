@@ -192,10 +192,24 @@ export function linkKernels(): LinkedKernels {
   return linked;
 }
 
+/** tfjs takes what malloc gives, and would go on at address 0 where WebAssembly's 4 GB are full. */
+function refuseAddressZero(wasm: HeapOwner['wasm']): void {
+  const { _malloc: malloc } = wasm;
+  wasm._malloc = (bytes) => {
+    const address = malloc(bytes);
+    if (address === 0 && bytes > 0)
+      throw new Error(
+        `WebAssembly's memory of 4 GB has no room for ${bytes} bytes more: smaller images, crops or batches need less`,
+      );
+    return address;
+  };
+}
+
 function link(): LinkedKernels {
   const backend = tf.findBackend('wasm') as BackendWasm;
   const { wasm, dataIdMap } = backend as unknown as HeapOwner;
   const { memory } = wasm.asm;
+  refuseAddressZero(wasm);
   const module = new WebAssembly.Module(readFileSync(workerUrl(import.meta.url, './kernels.wasm')));
   const instance = new WebAssembly.Instance(module, { env: { memory } });
   return {
@@ -204,7 +218,6 @@ function link(): LinkedKernels {
     allocate: (shape) => backend.makeOutput([...shape], 'float32'),
     scratch(bytes, use) {
       const address = wasm._malloc(bytes) >>> 0;
-      if (address === 0) throw new Error(`the wasm heap has no room for ${bytes} bytes more`);
       try {
         return use(address);
       } finally {

@@ -1,16 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Activation } from '../deeplab.js';
+import { ACTIVATION_BOUNDS } from './activation-bounds.js';
 import type { LinkedKernels } from './link.js';
 
 const FLOAT = Float32Array.BYTES_PER_ELEMENT;
 /** Outputs whose filters lie together. */
-const PANEL = 8;
-
-const BOUNDS: Readonly<Record<Activation, readonly [low: number, high: number]>> = {
-  linear: [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY],
-  relu: [0, Number.POSITIVE_INFINITY],
-  relu6: [0, 6],
-};
+export const PANEL = 8;
 
 /** Whether `pointwiseConv` takes filters of this shape. */
 export function isPointwise([height, width, , outputs]: readonly number[]): boolean {
@@ -62,7 +57,17 @@ export function pointwiseConv(
         const channels = part.x.shape[3];
         const x = addressOf(part.x) + image * part.pixels * channels * FLOAT;
         const packed = addressOf(part.filters);
-        call.pointwise(x, packed, start, stride, out, part.pixels, channels, outputs, ...BOUNDS[of]);
+        call.pointwise(
+          x,
+          packed,
+          start,
+          stride,
+          out,
+          part.pixels,
+          channels,
+          outputs,
+          ...ACTIVATION_BOUNDS[of],
+        );
       };
       const from = addressOf(bias);
       new Uint8Array(heap()).copyWithin(base, from, from + outputs * FLOAT);

@@ -11,9 +11,9 @@ const DEPTHWISE = {
   filter: tf.DepthwiseConv2dNativeBackpropFilter,
 };
 
-/** tf.conv2d as `Layers.conv` pads it. An image, three channels, gets no gradient: nobody asks for it. */
-export function conv2d(x: tf.Tensor4D, filter: tf.Tensor4D, stride: 1 | 2): tf.Tensor4D {
-  return convolve(CONVOLUTION, x, filter, stride, 1, x.shape[3] === 3);
+/** tf.conv2d as `Layers.conv` pads it. @param isImage whether x is the image, whose gradient nobody asks for: it is 0 */
+export function conv2d(x: tf.Tensor4D, filter: tf.Tensor4D, stride: 1 | 2, isImage = false): tf.Tensor4D {
+  return convolve(CONVOLUTION, x, filter, stride, 1, isImage);
 }
 
 /** tf.depthwiseConv2d as `Layers.depthwise` pads it, one filter a channel. */

@@ -20,8 +20,8 @@ export interface CropWindow {
 }
 
 /**
- * Draws scale, place and mirroring. The scale grows where needed for the window to fit in the image. Without `crop`
- * among the augmentations the window is as much of the image as has the crop's shape, from its middle.
+ * Draws scale, place and mirroring. Without `crop` among the augmentations the window is as much of the image as has
+ * the crop's shape, from its middle.
  */
 export function drawWindow(
   image: Size,
@@ -31,8 +31,7 @@ export function drawWindow(
   const whole = Math.max(crop.width / image.width, crop.height / image.height);
   const isMirrored = augment.includes('flip') && next() < 0.5;
   const isCropped = augment.includes('crop');
-  const drawn = isCropped ? scales[0] + next() * (scales[1] - scales[0]) : 0;
-  const scale = Math.max(drawn, whole);
+  const scale = isCropped ? whole * (scales[0] + next() * (scales[1] - scales[0])) : whole;
   const place = () => (isCropped ? next() : 0.5);
   return {
     left: place() * (image.width - crop.width / scale),

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { random, seedOf } from '../../random.js';
-import { features, logits, parameterSpecs } from '../deeplab.js';
+import { type DeepLabConfig, features, logits, parameterSpecs } from '../deeplab.js';
 import { drawMasks } from '../dropout.js';
 import { ConfusionMatrix } from '../evaluation/confusion-matrix.js';
 import { InferenceNetwork } from '../inference/inference.js';
@@ -8,6 +8,7 @@ import type { HostTensor, Network } from '../network.js';
 import type { LabelledImage } from './crop.js';
 import type { Exchange } from './exchange.js';
 import { prepareSample } from './prepare.js';
+import type { TrainingOptions } from './recipe.js';
 import type { Sample } from './samples.js';
 import type { TrainingState } from './state.js';
 import { TrainingLayers } from './training-layers.js';
@@ -16,11 +17,8 @@ import type { TrainingOps } from './training-ops.js';
 /** Share of a batch's statistics in the running ones. */
 const STATISTICS_RATE = 0.1;
 
-/** What a replica has learnt: copies, by name. */
-export interface Learnt {
-  readonly tensors: ReadonlyMap<string, HostTensor>;
-  readonly velocity: ReadonlyMap<string, HostTensor>;
-}
+/** Copies of a network's tensors, by name. */
+export type HostTensors = ReadonlyMap<string, HostTensor>;
 
 /**
  * A network in training on this thread's backend: stochastic gradient descent with momentum over this replica's share
@@ -35,19 +33,27 @@ export class Replica {
   private readonly statistics = new Map<string, tf.Tensor>();
   private readonly decays = new Set<string>();
   private readonly layers: TrainingLayers;
+  private readonly config: DeepLabConfig;
+  private readonly classNames: readonly string[];
+  private readonly options: TrainingOptions;
+  /** The network as it is between two steps, from the first evaluation there to the next step. */
+  private evaluated: InferenceNetwork | undefined;
 
   /** @param classWeights of the loss; all 1 if not given */
   constructor(
-    private readonly start: TrainingState,
+    { network, velocity, options }: TrainingState,
     private readonly ops: TrainingOps,
     private readonly exchange: Exchange,
     private readonly classWeights?: Float32Array,
   ) {
-    for (const { name, role } of parameterSpecs(start.network.config)) {
+    this.config = network.config;
+    this.classNames = network.classNames;
+    this.options = options;
+    for (const { name, role } of parameterSpecs(network.config)) {
       const isStatistic = role === 'mean' || role === 'variance';
       const home = isStatistic ? this.statistics : this.parameters;
-      home.set(name, toBackend(start.network.tensors.get(name)!));
-      if (!isStatistic) this.velocity.set(name, toBackend(start.velocity.get(name)!));
+      home.set(name, toBackend(network.tensors.get(name)!));
+      if (!isStatistic) this.velocity.set(name, toBackend(velocity.get(name)!));
       if (role === 'weights') this.decays.add(name);
     }
     this.layers = new TrainingLayers(this.parameters, ops);
@@ -60,6 +66,7 @@ export class Replica {
    * @returns mean loss over the labelled pixels of the whole batch, before the step
    */
   step(samples: readonly Sample[], learningRate: number): number {
+    this.forgetEvaluated();
     const { loss, gradients } = this.differentiate(samples);
     this.descend(this.exchange.replicas === 1 ? gradients : this.total(gradients), learningRate);
     this.followStatistics();
@@ -68,35 +75,42 @@ export class Replica {
 
   /** Pixels by true and predicted class over some images, dropout off. */
   evaluate(images: readonly LabelledImage[]): ConfusionMatrix {
-    const network = { ...this.start.network, tensors: this.learnt().tensors } satisfies Network;
-    const inference = new InferenceNetwork(network);
-    const confusion = new ConfusionMatrix(network.config.classes);
-    for (const image of images) confusion.add(image.labels, inference.labels(image));
-    inference.dispose();
+    this.evaluated ??= new InferenceNetwork(this.network());
+    const confusion = new ConfusionMatrix(this.config.classes);
+    for (const image of images) confusion.add(image.labels, this.evaluated.labels(image));
     return confusion;
   }
 
-  learnt(): Learnt {
+  /** A copy of the network, after the last finished step. */
+  network(): Network {
     const tensors = new Map<string, HostTensor>();
-    for (const { name } of parameterSpecs(this.start.network.config)) {
+    for (const { name } of parameterSpecs(this.config)) {
       tensors.set(name, toHost((this.parameters.get(name) ?? this.statistics.get(name))!));
     }
-    return {
-      tensors,
-      velocity: new Map([...this.velocity].map(([name, tensor]) => [name, toHost(tensor)] as const)),
-    };
+    return { config: this.config, classNames: this.classNames, tensors };
+  }
+
+  /** A copy of the momentum, by the name of the parameter. */
+  momentum(): HostTensors {
+    return new Map([...this.velocity].map(([name, tensor]) => [name, toHost(tensor)] as const));
   }
 
   dispose(): void {
+    this.forgetEvaluated();
     for (const home of [this.parameters, this.velocity, this.statistics]) {
       tf.dispose([...home.values()]);
       home.clear();
     }
   }
 
+  private forgetEvaluated(): void {
+    this.evaluated?.dispose();
+    this.evaluated = undefined;
+  }
+
   /** The crops of some samples: colour [n, h, w, 3], normalised, and labels [n, h, w]. */
   private crops(samples: readonly Sample[]): { colour: Float32Array; labels: Int32Array } {
-    const { options } = this.start;
+    const { options } = this;
     const area = options.crop.width * options.crop.height;
     const colour = new Float32Array(samples.length * area * 3);
     const labels = new Int32Array(samples.length * area);
@@ -113,7 +127,7 @@ export class Replica {
 
   /** Loss of the batch, and the share of these samples in its gradient by parameter; the caller disposes that. */
   private differentiate(samples: readonly Sample[]): { loss: number; gradients: Map<string, tf.Tensor> } {
-    const { options, network } = this.start;
+    const { options, config } = this;
     const { width, height } = options.crop;
     const { colour, labels } = this.crops(samples);
     const names = [...this.parameters.keys()];
@@ -121,11 +135,11 @@ export class Replica {
       const x = tf.tensor4d(colour, [samples.length, height, width, 3]);
       const target = tf.tensor3d(labels, [samples.length, height, width], 'int32');
       const masks = drawMasks(
-        network.config,
+        config,
         samples.map(({ number }) => random(seedOf(options.seed, 'dropout', number))),
       );
       const result = tf.valueAndGrads(() => {
-        const small = logits(this.layers, features(this.layers, network.config, x), masks);
+        const small = logits(this.layers, features(this.layers, config, x), masks);
         return this.ops.crossEntropy(small, target, this.classWeights);
       })([...this.parameters.values()]);
       return [result.value, ...result.grads];
@@ -148,8 +162,8 @@ export class Replica {
     const totals = new Map<string, tf.Tensor>();
     offset = 0;
     for (const [name, gradient] of gradients) {
-      // A copy: tfjs keeps what it is given until it moves it to its heap.
-      totals.set(name, tf.tensor(sum.slice(offset, offset + gradient.size), gradient.shape));
+      // The wasm backend, which alone has several replicas, moves the values to its heap at once.
+      totals.set(name, tf.tensor(sum.subarray(offset, offset + gradient.size), gradient.shape));
       offset += gradient.size;
       gradient.dispose();
     }
@@ -157,7 +171,7 @@ export class Replica {
   }
 
   private descend(gradients: Map<string, tf.Tensor>, learningRate: number): void {
-    const { momentum, weightDecay } = this.start.options;
+    const { momentum, weightDecay } = this.options;
     for (const [name, gradient] of gradients) {
       const old = this.parameters.get(name)!;
       const oldVelocity = this.velocity.get(name)!;

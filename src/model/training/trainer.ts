@@ -47,25 +47,29 @@ export interface TrainerOptions {
 
 /**
  * Trains a network in worker threads. A batch is shared out among as many replicas as there are workers, but a power
- * of two that divides it; the weights are the same bits for any number of them.
+ * of two that divides it; on wasm, the weights are the same bits for any number of them.
  *
  * A step depends on nothing but the state before it: training that is stopped and resumed from `state()` ends with the
  * same weights, bit for bit, as training that ran through.
  */
 export class Trainer {
+  private readonly options: TrainingOptions;
+  private readonly classes: number;
   private readonly order: SampleOrder;
   private step: number;
   private best: BestNetwork | undefined;
 
   private constructor(
-    private readonly start: TrainingState,
+    { options, network, step, best }: TrainingState,
     private readonly training: ImageSet,
     private readonly validation: ImageSet | undefined,
     private readonly replicas: readonly ReplicaThread[],
   ) {
-    this.order = new SampleOrder(start.options.seed, training.count);
-    this.step = start.step;
-    this.best = start.best;
+    this.options = options;
+    this.classes = network.config.classes;
+    this.order = new SampleOrder(options.seed, training.count);
+    this.step = step;
+    this.best = best;
   }
 
   /**
@@ -122,34 +126,39 @@ export class Trainer {
 
   /** Whether all steps are done, or the validation mIoU has not risen for as many epochs as the recipe waits. */
   isDone(): boolean {
-    const { steps, patience } = this.start.options;
+    const { steps, patience } = this.options;
     if (this.step >= steps) return true;
     return patience !== null && this.best !== undefined && this.epochsDone() - this.best.epoch >= patience;
   }
 
   /** A copy of everything, after the last finished step. */
   async state(): Promise<TrainingState> {
-    const { learnt } = await this.replicas[0].ask({ kind: 'learnt' }, 'learnt');
-    return {
-      ...this.start,
-      network: { ...this.start.network, tensors: learnt.tensors },
-      velocity: learnt.velocity,
+    const { velocity } = await this.replicas[0].ask({ kind: 'momentum' }, 'momentum');
+    const state = {
+      network: await this.network(),
+      velocity,
       step: this.step,
-      ...(this.best ? { best: this.best } : {}),
+      options: this.options,
+      images: this.training.count,
     };
+    return this.best ? { ...state, best: this.best } : state;
   }
 
   async close(): Promise<void> {
     await Promise.all(this.replicas.map((replica) => replica.end()));
   }
 
+  private async network(): Promise<Network> {
+    return (await this.replicas[0].ask({ kind: 'network' }, 'network')).network;
+  }
+
   private epochsDone(): number {
-    return Math.floor((this.step * this.start.options.batch) / this.training.count);
+    return Math.floor((this.step * this.options.batch) / this.training.count);
   }
 
   /** The batch of the step after `done` steps. */
   private loadSamples(done: number): Promise<Sample[]> {
-    const { batch } = this.start.options;
+    const { batch } = this.options;
     return Promise.all(
       Array.from({ length: batch }, async (_, i) => {
         const number = done * batch + i;
@@ -159,7 +168,7 @@ export class Trainer {
   }
 
   private async next(samples: readonly Sample[]): Promise<TrainingStep> {
-    const { options } = this.start;
+    const { options } = this;
     const learningRate = learningRateAt(options, this.step, this.training.count);
     const share = options.batch / this.replicas.length;
     const [{ loss }] = await Promise.all(
@@ -181,7 +190,7 @@ export class Trainer {
   }
 
   private async validate(images: ImageSet): Promise<Validation> {
-    const confusion = new ConfusionMatrix(this.start.network.config.classes);
+    const confusion = new ConfusionMatrix(this.classes);
     let next = 0;
     await Promise.all(
       this.replicas.map(async (replica) => {
@@ -197,7 +206,7 @@ export class Trainer {
     const miou = confusion.meanIntersectionOverUnion();
     const result = { step: this.step, epoch: this.epochsDone(), miou };
     const isBest = !Number.isNaN(miou) && !(this.best !== undefined && miou <= this.best.miou);
-    if (isBest) this.best = { ...result, network: (await this.state()).network };
+    if (isBest) this.best = { ...result, network: await this.network() };
     return { ...result, pixelAccuracy: confusion.pixelAccuracy(), isBest };
   }
 }

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Activation, Layers } from '../deeplab.js';
+import { type Activation, type Layers, STEM } from '../deeplab.js';
 import { splitFilters } from '../split-filters.js';
 import { conv2d, depthwiseConv2d } from './convolution.js';
 import type { TrainingOps } from './training-ops.js';
@@ -17,7 +17,7 @@ export class TrainingLayers implements Layers {
 
   conv(name: string, inputs: readonly tf.Tensor4D[], stride: 1 | 2, activation: Activation): tf.Tensor4D {
     const filters = splitFilters(this.weights(name), inputs);
-    const parts = inputs.map((x, i) => conv2d(x, filters[i], stride));
+    const parts = inputs.map((x, i) => conv2d(x, filters[i], stride, name === STEM));
     return this.batchNorm(
       name,
       parts.reduce((sum, part) => tf.add(sum, part)),

@@ -1,9 +1,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { type BackendName, startBackend } from '../backend.js';
+import type { Network } from '../network.js';
 import type { LabelledImage } from './crop.js';
 import { trainingOps } from './engine.js';
 import { alone } from './exchange.js';
-import { type Learnt, Replica } from './replica.js';
+import { type HostTensors, Replica } from './replica.js';
 import type { Sample } from './samples.js';
 import { SharedExchange, type SharedMemory } from './shared-exchange.js';
 import type { TrainingState } from './state.js';
@@ -22,14 +23,16 @@ export interface TrainingWorkerData {
 export type TrainingRequest =
   | { readonly kind: 'step'; readonly samples: readonly Sample[]; readonly learningRate: number }
   | { readonly kind: 'evaluate'; readonly images: readonly LabelledImage[] }
-  | { readonly kind: 'learnt' };
+  | { readonly kind: 'network' }
+  | { readonly kind: 'momentum' };
 
 /** `ready` once, then one answer to every request, in order. */
 export type TrainingReply =
   | { readonly kind: 'ready' }
   | { readonly kind: 'stepped'; readonly loss: number }
   | { readonly kind: 'evaluated'; readonly counts: Float64Array }
-  | { readonly kind: 'learnt'; readonly learnt: Learnt };
+  | { readonly kind: 'network'; readonly network: Network }
+  | { readonly kind: 'momentum'; readonly velocity: HostTensors };
 
 // A module with top-level effects, meant only to be a worker's entry: it exports types and nothing else. Whatever it
 // throws ends the worker, which the trainer sees.
@@ -44,7 +47,8 @@ function answer(request: TrainingRequest): TrainingReply {
     return { kind: 'stepped', loss: replica.step(request.samples, request.learningRate) };
   if (request.kind === 'evaluate')
     return { kind: 'evaluated', counts: replica.evaluate(request.images).counts };
-  return { kind: 'learnt', learnt: replica.learnt() };
+  if (request.kind === 'network') return { kind: 'network', network: replica.network() };
+  return { kind: 'momentum', velocity: replica.momentum() };
 }
 
 port.on('message', (request: TrainingRequest) => port.postMessage(answer(request)));
