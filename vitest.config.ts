@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     // Weights that this user has imported must not make tests come out otherwise.
-    env: { VIEWAL_CACHE: join(tmpdir(), 'viewal-empty-cache') },
+    env: { VIEWAL_CACHE: join(tmpdir(), `viewal-no-cache-${process.pid}`) },
     include: ['test/**/*.test.ts'],
     exclude: ['test/slow/**'],
     testTimeout: 120_000,

@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     // Weights that this user has imported must not make tests come out otherwise.
-    env: { VIEWAL_CACHE: join(tmpdir(), 'viewal-empty-cache') },
+    env: { VIEWAL_CACHE: join(tmpdir(), `viewal-no-cache-${process.pid}`) },
     include: ['test/slow/**/*.test.ts'],
     testTimeout: 1_800_000,
     hookTimeout: 600_000,
