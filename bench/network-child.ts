@@ -107,7 +107,7 @@ async function inferenceTimes(start: Network): Promise<number[]> {
   try {
     await saveNetwork(folder, start, 0);
     const { workers } = asked;
-    const segmenter = await createSegmenter({ checkpoint: folder, draws: DRAWS, seed: 1, workers });
+    const segmenter = await createSegmenter({ model: folder, draws: DRAWS, seed: 1, workers });
     const times: number[] = [];
     const some = frames.slice(0, 2 * workers);
     for (let round = 0; round < asked.rounds; round++) {

@@ -1,7 +1,7 @@
 import { concatMap, lastValueFrom, NEVER, type Observable, type OperatorFunction, of } from 'rxjs';
 import { pull } from '../src/operators/pull.js';
 import { selectByWindow } from '../src/operators/select-by-window.js';
-import { measureStage } from '../src/stages/measure.js';
+import { type Measures, measureStage } from '../src/stages/measure.js';
 import type { Progress } from '../src/stages/monitor.js';
 import { observeScene } from '../src/stages/observe.js';
 import { reportStage } from '../src/stages/report.js';
@@ -19,6 +19,14 @@ import { budgetMeter, pickScene, writeSelections } from '../src/stages/select.js
 import { trainStage } from '../src/stages/train.js';
 import type { PickRow, SelectionRow } from '../src/tables/schemas.js';
 
+/** What a replay gives; all of it is stored too. */
+export interface Replayed {
+  /** The superpixels to label, best first. */
+  readonly selections: readonly SelectionRow[];
+  /** How good the probability maps are where there are labels. */
+  readonly measures: Measures;
+}
+
 /**
  * A recording in, a ranked list of superpixels to label out: one round of the paper's Figure 3.
  *
@@ -30,10 +38,8 @@ import type { PickRow, SelectionRow } from '../src/tables/schemas.js';
  *
  * Everything on the way is stored in the run folder, so the same call again goes on where it stopped. Scenes go
  * through one at a time: memory does not grow with their number.
- *
- * @returns the superpixels to label, best first
  */
-export async function replay(run: Run): Promise<readonly SelectionRow[]> {
+export async function replay(run: Run): Promise<Replayed> {
   const source = (await hasOwnMaps(run)) ? ownMapsOnly(run) : await networkMaps(run, await trainStage(run));
   try {
     const scenes = await listScenes(run, source.key);
@@ -41,9 +47,9 @@ export async function replay(run: Run): Promise<readonly SelectionRow[]> {
     const selections = await lastValueFrom(scenePicks(run, scenes, source, progress).pipe(selectAll(run)));
     progress.end();
     await writeSelections(run, scenes, selections);
-    await measureStage(run, scenes);
-    await reportStage(run, scenes);
-    return selections;
+    const measures = await measureStage(run, scenes);
+    await reportStage(run, scenes, measures);
+    return { selections, measures };
   } finally {
     await source.close();
   }

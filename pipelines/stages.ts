@@ -67,8 +67,7 @@ export async function select(run: Run): Promise<readonly SelectionRow[]> {
 /** Writes report.html over what is stored, and the metrics behind it. @returns its path */
 export async function report(run: Run): Promise<string> {
   const scenes = await listScenes(run, (await storedMaps(run)).key);
-  await measureStage(run, scenes);
-  return reportStage(run, scenes);
+  return reportStage(run, scenes, await measureStage(run, scenes));
 }
 
 async function storedMaps(run: Run): Promise<ProbabilitySource> {

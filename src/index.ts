@@ -1,6 +1,6 @@
 /** The package's public face: operators, stages, and the nouns they use. */
 
-export { replay, scenePicks, selectAll } from '../pipelines/replay.js';
+export { type Replayed, replay, scenePicks, selectAll } from '../pipelines/replay.js';
 export { infer, report, score, select } from '../pipelines/stages.js';
 export * from './errors.js';
 export * from './frame.js';

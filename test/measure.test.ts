@@ -13,9 +13,16 @@ import { parseOptions } from '../src/stages/options.js';
 import type { Run } from '../src/stages/run.js';
 import type { Scene } from '../src/stages/scene.js';
 import { probabilityTable } from '../src/tables/frame-tables.js';
-import { readParquet } from '../src/tables/parquet.js';
+import { readParquet, writeParquet } from '../src/tables/parquet.js';
 import { RunFolder } from '../src/tables/run-folder.js';
-import { CALIBRATION, CONFUSION, FRAME_METRICS, METRICS } from '../src/tables/schemas.js';
+import {
+  CALIBRATION,
+  CONFUSION,
+  FRAME_METRICS,
+  FRAMES,
+  type FrameRow,
+  METRICS,
+} from '../src/tables/schemas.js';
 
 const SIZE = { width: 16, height: 12 };
 const PIXELS = SIZE.width * SIZE.height;
@@ -235,6 +242,44 @@ describe('measuring', () => {
     expect(await storedMeasures(run, scenes)).toBeDefined();
   });
 
+  test('waits for no map of a frame that was skipped', async () => {
+    const { run, scenes } = await openTestRun(['0', '1', '2'], splits);
+    await storeMaps(run, ['0', '1']);
+    expect((await measureStage(run, scenes)).missing).toBe(1);
+    expect(await storedMeasures(run, scenes)).toBeUndefined();
+    const file = run.folder.sceneFile(FRAMES.name, 'room', 'parquet');
+    const rows = ['0', '1', '2'].map((id) => frameRow(id, id !== '2'));
+    // Of other inputs: what it says of the frame no longer holds.
+    await writeParquet(file, FRAMES, 'old', rows);
+    expect((await measureStage(run, scenes)).missing).toBe(1);
+    await writeParquet(file, FRAMES, 'frames', rows);
+    const { missing, frameMetrics } = await measureStage(run, scenes);
+    expect(missing).toBe(0);
+    expect(frameMetrics.map(nameOf)).toEqual(['room/0', 'room/1']);
+    expect((await storedMeasures(run, scenes))?.frameMetrics.map(nameOf)).toEqual(['room/0', 'room/1']);
+  });
+
+  test('keeps classes of the same name apart', async () => {
+    const { run, scenes } = await openTestRun(['0']);
+    await storeMaps(run, ['0']);
+    const plain = await measureStage(run, scenes);
+    const twins = { ...run, recording: { ...run.recording, classes: ['chair', 'floor', 'chair', 'unseen'] } };
+    const named = new Map([
+      ['bed', 'chair (0)'],
+      ['wall', 'chair (2)'],
+    ]);
+    const { metrics, confusion } = await measureStage(twins, scenes);
+    const renamed = <T extends string | null>(name: T) => (name && named.get(name)) ?? name;
+    expect(confusion).toEqual(
+      plain.confusion.map((row) => ({
+        ...row,
+        truth: renamed(row.truth),
+        predicted: renamed(row.predicted),
+      })),
+    );
+    expect(metrics).toEqual(plain.metrics.map((row) => ({ ...row, class: renamed(row.class) })));
+  });
+
   test('stores nothing, and removes what is stale, while maps are missing', async () => {
     const { run, scenes } = await openTestRun(['0', '1'], splits);
     await storeMaps(run, ['0', '1']);
@@ -259,6 +304,25 @@ describe('measuring', () => {
     for (const table of TABLES) expect(await readParquet(run.folder.runFile(table.name), table)).toEqual([]);
   });
 });
+
+function frameRow(id: string, used: boolean): FrameRow {
+  return {
+    scene: 'room',
+    frame: id,
+    timestamp: null,
+    used,
+    reason: used ? null : 'has no map',
+    trained: false,
+    validation: false,
+    ...SIZE,
+    fx: null,
+    fy: null,
+    cx: null,
+    cy: null,
+    camera_to_world: [],
+    depth_pixels: 0,
+  };
+}
 
 function nameOf({ scene, frame }: { scene: string; frame: string }): string {
   return frameName({ scene, id: frame });

@@ -131,7 +131,7 @@ describe('a replay', () => {
     const { probabilities, superpixels } = await ownFiles();
     const other = join(await temporaryFolder(), 'run');
     const run = await openRun(other, { ...QUICK, probabilities, superpixels }, { recording });
-    const selections = await replay(run);
+    const { selections } = await replay(run);
     expect(selections.length).toBe(6);
     const files = Object.keys(await digestsOf(other));
     expect(files.some((name) => name.startsWith('model') || name.startsWith('history'))).toBe(false);

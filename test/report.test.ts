@@ -276,6 +276,7 @@ describe('the page', () => {
     metrics: [],
     confusion: [],
     calibration: [],
+    missingMaps: 0,
     comparisons: [],
   };
 
@@ -566,7 +567,7 @@ describe('the stage', () => {
   }
 
   const report = async ({ run, scenes }: { run: Run; scenes: Scene[] }) =>
-    readFile(await reportStage(run, scenes), 'utf8');
+    readFile(await reportStage(run, scenes, await measureStage(run, scenes)), 'utf8');
 
   it('writes report.html from the tables and the frames, the same each time', async () => {
     const opened = await openTestRun();
@@ -582,6 +583,22 @@ describe('the stage', () => {
     expect(page).toContain('viewal replay /recordings/test --out runs/again<');
     expect(page).not.toMatch(/NaN|undefined/);
     expect(await report(opened)).toBe(page);
+  });
+
+  it('says what could not be measured: frames whose maps are to come, or all for want of labels', async () => {
+    const opened = await openTestRun();
+    expect(await report(opened)).toContain(
+      'Not measured yet on 3 labelled frames: their probability maps are still missing',
+    );
+    await writeTables(opened.run, opened.scenes);
+    expect(await report(opened)).not.toContain('still missing');
+    await rm(opened.run.folder.runFile(HISTORY.name));
+    const unlabelled = opened.scenes.map((scene) => ({
+      ...scene,
+      entries: scene.entries.map((each) => ({ ...each, labelled: false })),
+      keys: { ...scene.keys, points: 'others' },
+    }));
+    expect(await report({ ...opened, scenes: unlabelled })).toContain('no usable frame has labels');
   });
 
   it('does with an empty run folder', async () => {

@@ -46,9 +46,9 @@ addRunOptions(
       monitor,
       signal: interrupt.signal,
     });
-    const selections = await replay(run);
-    console.log(pickTable(selections));
-    const { text, used } = await runSummary(run, selections);
+    const replayed = await replay(run);
+    console.log(pickTable(replayed.selections));
+    const { text, used } = await runSummary(run, replayed);
     console.log(text);
     if (used === 0)
       throw new UserError('No frame could be used; the warnings above and the frames table say why.');

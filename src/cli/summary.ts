@@ -1,7 +1,8 @@
 import Table from 'cli-table3';
+import type { Replayed } from '../../pipelines/replay.js';
 import type { Run } from '../stages/run.js';
 import { readParquet } from '../tables/parquet.js';
-import { FRAMES, METRICS, type SelectionRow } from '../tables/schemas.js';
+import { FRAMES, type SelectionRow } from '../tables/schemas.js';
 
 /** Picks shown on the terminal; the table in the run folder has them all. */
 const SHOWN = 10;
@@ -44,7 +45,7 @@ export function pickTable(selections: readonly SelectionRow[]): string {
 /** What was done, what was left out, and where things are. */
 export async function runSummary(
   run: Run,
-  selections: readonly SelectionRow[],
+  { selections, measures }: Replayed,
 ): Promise<{ text: string; used: number }> {
   let used = 0;
   let skipped = run.recording.bad.length;
@@ -53,8 +54,7 @@ export async function runSummary(
     used += rows?.filter((row) => row.used).length ?? 0;
   }
   skipped += run.recording.frames.length - used;
-  const metrics = (await readParquet(run.folder.runFile(METRICS.name), METRICS)) ?? [];
-  const pool = metrics.find((row) => row.split === 'pool' && row.metric === 'miou');
+  const pool = measures.metrics.find((row) => row.split === 'pool' && row.metric === 'miou');
   const pixels = selections.reduce((sum, pick) => sum + pick.pixels, 0);
   const images = pixels / (run.size.width * run.size.height);
   const lines = [

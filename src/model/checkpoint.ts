@@ -2,7 +2,12 @@ import { join } from 'node:path';
 import { UserError } from '../errors.js';
 import { type DeepLabConfig, parameterSpecs } from './deeplab.js';
 import type { HostTensor, Network } from './network.js';
-import { readSafetensors, type SafetensorsFile, writeSafetensors } from './safetensors.js';
+import {
+  readSafetensors,
+  readSafetensorsMetadata,
+  type SafetensorsFile,
+  writeSafetensors,
+} from './safetensors.js';
 import type { TrainingOptions } from './training/recipe.js';
 import type { TrainingState } from './training/state.js';
 
@@ -27,6 +32,12 @@ export async function saveNetwork(folder: string, network: Network, step: number
 export async function loadNetwork(folder: string): Promise<Network> {
   const file = join(folder, MODEL_FILE);
   return networkOf(await readSafetensors(file), file);
+}
+
+/** Names of the classes of a model folder's network, whose tensors are not read. @throws UserError as `loadNetwork` does */
+export async function loadClassNames(folder: string): Promise<readonly string[]> {
+  const file = join(folder, MODEL_FILE);
+  return describedNetwork(await readSafetensorsMetadata(file), file).classNames;
 }
 
 /** Writes a state from which training resumes. Whole or not at all. */
@@ -86,6 +97,16 @@ function describe({ config, classNames }: Network): Record<string, string> {
 }
 
 function networkOf({ metadata, tensors }: SafetensorsFile, file: string): Network {
+  const described = describedNetwork(metadata, file);
+  requireTensors(file, '', parameterSpecs(described.config), tensors);
+  return { ...described, tensors };
+}
+
+/** What `describe` wrote. */
+function describedNetwork(
+  metadata: SafetensorsFile['metadata'],
+  file: string,
+): Pick<Network, 'config' | 'classNames'> {
   if (metadata.format !== FORMAT) {
     throw new UserError(
       `${file} holds no network of this version: expected format ${FORMAT}, found ${metadata.format ?? 'none'}.`,
@@ -98,8 +119,7 @@ function networkOf({ metadata, tensors }: SafetensorsFile, file: string): Networ
       `${file} does not say what network it holds: its config or class names are malformed.`,
     );
   }
-  requireTensors(file, '', parameterSpecs(config), tensors);
-  return { config, classNames, tensors };
+  return { config, classNames };
 }
 
 function isConfig({ width, head, classes }: DeepLabConfig): boolean {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { UserError } from '../errors.js';
 import { writeFileAtomically } from '../files.js';
 import type { HostTensor } from './network.js';
@@ -44,6 +44,26 @@ export async function readSafetensors(file: string): Promise<SafetensorsFile> {
   return decode(bytes, file);
 }
 
+/**
+ * What a file says of itself, its tensors unread.
+ * @throws UserError if the file is absent, or its header is truncated or corrupt
+ */
+export async function readSafetensorsMetadata(file: string): Promise<SafetensorsFile['metadata']> {
+  const handle = await open(file).catch((error: unknown) => {
+    throw new UserError(`Cannot read ${file}: ${reasonOf(error)}.`, { cause: error });
+  });
+  try {
+    const { size } = await handle.stat();
+    const length = Buffer.alloc(LENGTH_BYTES);
+    await handle.read(length, 0, LENGTH_BYTES, 0);
+    const header = Buffer.alloc(dataStartOf(length, size, file) - LENGTH_BYTES);
+    await handle.read(header, 0, header.length, LENGTH_BYTES);
+    return parseHeader(header.toString('utf8'), file).metadata;
+  } finally {
+    await handle.close();
+  }
+}
+
 function encode(
   metadata: Readonly<Record<string, string>>,
   tensors: ReadonlyMap<string, HostTensor>,
@@ -68,15 +88,9 @@ function encode(
 }
 
 function decode(bytes: Buffer, file: string): SafetensorsFile {
-  const broken = (what: string) =>
-    new UserError(`${file} is not a whole safetensors file: ${what}. Expected one written by viewal train.`);
-  if (bytes.length < LENGTH_BYTES) throw broken(`it has ${bytes.length} bytes`);
-  const headerLength = bytes.readBigUInt64LE();
-  const dataStart = LENGTH_BYTES + Number(headerLength);
-  if (dataStart > bytes.length) throw broken('its header runs past its end');
-
-  const header = parseHeader(bytes.toString('utf8', LENGTH_BYTES, dataStart));
-  if (header === undefined) throw broken('its header is not JSON');
+  const broken = (what: string) => brokenFile(file, what);
+  const dataStart = dataStartOf(bytes, bytes.length, file);
+  const header = parseHeader(bytes.toString('utf8', LENGTH_BYTES, dataStart), file);
   const data = bytes.subarray(dataStart);
   const tensors = new Map<string, HostTensor>();
   let expected = 0;
@@ -99,17 +113,32 @@ function decode(bytes: Buffer, file: string): SafetensorsFile {
   return { metadata, tensors };
 }
 
-/** Entries in the order of their bytes, or undefined if the text is no JSON object. */
+function brokenFile(file: string, what: string): UserError {
+  return new UserError(
+    `${file} is not a whole safetensors file: ${what}. Expected one written by viewal train.`,
+  );
+}
+
+/** Where the tensors' bytes begin in a file of `size` bytes, of which at least the first 8 are given. */
+function dataStartOf(bytes: Buffer, size: number, file: string): number {
+  if (size < LENGTH_BYTES) throw brokenFile(file, `it has ${size} bytes`);
+  const dataStart = LENGTH_BYTES + Number(bytes.readBigUInt64LE());
+  if (dataStart > size) throw brokenFile(file, 'its header runs past its end');
+  return dataStart;
+}
+
+/** Entries in the order of their bytes. */
 function parseHeader(
   text: string,
-): { metadata: Record<string, string>; entries: [string, unknown][] } | undefined {
+  file: string,
+): { metadata: Record<string, string>; entries: [string, unknown][] } {
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
-  } catch {
-    return undefined;
+  } catch {} // told below
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    throw brokenFile(file, 'its header is not JSON');
   }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return undefined;
   const { __metadata__: metadata = {}, ...rest } = parsed as Record<string, unknown>;
   const beginOf = (entry: unknown) => (isHeaderEntry(entry) ? entry.data_offsets[0] : 0);
   const entries = Object.entries(rest).sort(([, a], [, b]) => beginOf(a) - beginOf(b));

@@ -32,7 +32,7 @@ export interface ReportContent {
   readonly frames: readonly FramePicture[];
   /** Every picture by `frameName`, for the cards. */
   readonly pictures: ReadonlyMap<string, FramePicture>;
-  /** Names of the recording's classes, by class. */
+  /** Names of the recording's classes, by class; no two alike. */
   readonly classes: readonly string[];
   /** Of the training in this run. */
   readonly history: readonly HistoryRow[];
@@ -40,6 +40,8 @@ export interface ReportContent {
   readonly metrics: readonly MetricRow[];
   readonly confusion: readonly ConfusionRow[];
   readonly calibration: readonly CalibrationRow[];
+  /** Labelled frames that could not be measured yet. */
+  readonly missingMaps: number;
   /** Worst to best. */
   readonly comparisons: readonly Comparison[];
 }

@@ -10,13 +10,14 @@ import { bySplit, SPLITS } from './splits.js';
 
 /** The network: how it was trained, and how good its maps are where there are labels. */
 export function networkSection(content: ReportContent): Html {
-  const { history, metrics } = content;
+  const { history, metrics, missingMaps } = content;
   return html`<section id="network"><h2>Network</h2>
 ${
-  history.length + metrics.length === 0
-    ? html`<p class="empty">Not trained in this run, and there are no labels to measure on.</p>`
+  history.length + metrics.length + missingMaps === 0
+    ? html`<p class="empty">Not trained in this run, and no usable frame has labels of its classes to measure on.</p>`
     : html`${history.length === 0 ? html`<p>The network was not trained in this run.</p>` : learningCurves(content)}
-${metrics.length === 0 ? undefined : quality(content)}`
+${metrics.length === 0 ? undefined : quality(content)}
+${missingMaps === 0 ? undefined : html`<p class="note">Not measured yet on ${count(missingMaps)} labelled frames: their probability maps are still missing.</p>`}`
 }</section>`;
 }
 

@@ -15,6 +15,7 @@ import {
   CONFUSION,
   type ConfusionRow,
   FRAME_METRICS,
+  FRAMES,
   type FrameMetricRow,
   METRICS,
   type MetricRow,
@@ -24,7 +25,7 @@ import type { Run } from './run.js';
 import type { Scene } from './scene.js';
 
 /** Raised when the same maps and labels come to give other tables. */
-const VERSION = 1;
+const VERSION = 2;
 
 /** How good the stored maps are, as the tables of these names hold it; splits in the order trained, validation, pool. */
 export interface Measures {
@@ -32,19 +33,21 @@ export interface Measures {
   readonly frameMetrics: readonly FrameMetricRow[];
   readonly confusion: readonly ConfusionRow[];
   readonly calibration: readonly CalibrationRow[];
+  /** Labelled frames whose maps are still to be made; the tables hold the others. */
+  readonly missing: number;
 }
 
 /**
  * Measures the stored probability maps against whatever labels the recording has: the frames trained on, those of
  * validation and the pool apart. Writes the tables of `Measures`, empty where there is nothing to measure. While maps
- * are missing there are no such tables: they would go stale with the next map.
+ * are missing there are no such tables: they would go stale with the next map. Frames that were skipped have none.
  */
 export async function measureStage(run: Run, scenes: readonly Scene[]): Promise<Measures> {
   const known = await storedMeasures(run, scenes);
   if (known !== undefined) return known;
-  const { measures, complete } = await measure(run, scenes);
+  const measures = await measure(run, scenes);
   const { folder } = run;
-  if (complete) {
+  if (measures.missing === 0) {
     const key = measuresKey(run, scenes);
     await writeParquet(folder.runFile(METRICS.name), METRICS, key, measures.metrics);
     await writeParquet(folder.runFile(FRAME_METRICS.name), FRAME_METRICS, key, measures.frameMetrics);
@@ -66,7 +69,7 @@ export async function storedMeasures(run: Run, scenes: readonly Scene[]): Promis
   const confusion = await readParquet(folder.runFile(CONFUSION.name), CONFUSION, key);
   const calibration = await readParquet(folder.runFile(CALIBRATION.name), CALIBRATION, key);
   if (!metrics || !frameMetrics || !confusion || !calibration) return undefined;
-  return { metrics, frameMetrics, confusion, calibration };
+  return { metrics, frameMetrics, confusion, calibration, missing: 0 };
 }
 
 function measuresKey({ training, validation, recording }: Run, scenes: readonly Scene[]): string {
@@ -83,39 +86,34 @@ function measuresKey({ training, validation, recording }: Run, scenes: readonly 
 interface LabelledFrame {
   readonly entry: FrameEntry;
   readonly keys: FrameKeys;
+  /** It could not be used, so it need not have a map. */
+  readonly skipped: boolean;
 }
 
 /** One pass over the stored maps, a frame at a time. */
-async function measure(
-  run: Run,
-  scenes: readonly Scene[],
-): Promise<{ measures: Measures; complete: boolean }> {
+async function measure(run: Run, scenes: readonly Scene[]): Promise<Measures> {
   const tables = {
     metrics: [] as MetricRow[],
     frameMetrics: [] as FrameMetricRow[],
     confusion: [] as ConfusionRow[],
     calibration: [] as CalibrationRow[],
   };
-  const labelled = scenes.flatMap(({ entries, keys }) =>
-    entries
-      .filter((entry) => entry.labelled)
-      .map((entry): LabelledFrame => ({ entry, keys: keys.frames.get(entry.id)! })),
-  );
-  if (labelled.length === 0 || !(await sameClasses(run))) return { measures: tables, complete: true };
+  const labelled = await labelledFrames(run, scenes);
+  if (labelled.length === 0 || !(await sameClasses(run))) return { ...tables, missing: 0 };
 
-  const { classes } = run.recording;
+  const classes = distinctNames(run.recording.classes);
   const progress = run.monitor.begin('measure', labelled.length, 'frames');
-  let complete = true;
+  let missing = 0;
   for (const [split, frames] of Object.entries(inSplits(run, labelled))) {
     const confusion = new ConfusionMatrix(classes.length);
     const calibration = new Calibration();
     const before = tables.frameMetrics.length;
-    for (const { entry, keys } of frames) {
-      const ofFrame = await evaluateFrame(run, entry, keys, calibration);
-      if (ofFrame === 'no map') complete = false;
+    for (const frame of frames) {
+      const ofFrame = await evaluateFrame(run, frame, calibration);
+      if (ofFrame === 'no map') missing++;
       else if (ofFrame !== 'left out') {
         confusion.addCounts(ofFrame.counts);
-        tables.frameMetrics.push(frameRow(split, entry, ofFrame));
+        tables.frameMetrics.push(frameRow(split, frame.entry, ofFrame));
       }
       progress.advance();
     }
@@ -126,7 +124,30 @@ async function measure(
     tables.calibration.push(...calibrationRows(split, calibration));
   }
   progress.end();
-  return { measures: tables, complete };
+  return { ...tables, missing };
+}
+
+async function labelledFrames(run: Run, scenes: readonly Scene[]): Promise<LabelledFrame[]> {
+  const labelled: LabelledFrame[] = [];
+  for (const { name, entries, keys } of scenes) {
+    const rows = await readParquet(
+      run.folder.sceneFile(FRAMES.name, name, 'parquet'),
+      FRAMES,
+      keys.frameRows,
+    );
+    const skipped = new Set(rows?.filter((row) => !row.used).map((row) => row.frame));
+    for (const entry of entries)
+      if (entry.labelled)
+        labelled.push({ entry, keys: keys.frames.get(entry.id)!, skipped: skipped.has(entry.id) });
+  }
+  return labelled;
+}
+
+/** Names of classes as tables and report have them, where one of several classes is told by its index too. */
+export function distinctNames(classes: readonly string[]): readonly string[] {
+  return classes.map((name, c) =>
+    classes.indexOf(name) === classes.lastIndexOf(name) ? name : `${name} (${c})`,
+  );
 }
 
 function inSplits({ training, validation }: Run, labelled: readonly LabelledFrame[]) {
@@ -154,8 +175,7 @@ async function sameClasses({ options, recording }: Run): Promise<boolean> {
  */
 async function evaluateFrame(
   run: Run,
-  entry: FrameEntry,
-  keys: FrameKeys,
+  { entry, keys, skipped }: LabelledFrame,
   calibration: Calibration,
 ): Promise<ConfusionMatrix | 'left out' | 'no map'> {
   try {
@@ -163,7 +183,7 @@ async function evaluateFrame(
     const { labels } = await run.recording.read(entry, run.size);
     if (labels === undefined) return 'left out';
     const map = await storedProbabilities(run, entry, keys);
-    if (map === undefined) return 'no map';
+    if (map === undefined) return skipped ? 'left out' : 'no map';
     if (map.classes !== run.recording.classes.length) return 'left out';
     const confusion = new ConfusionMatrix(map.classes);
     evaluate(labels, map, confusion, calibration);

@@ -27,7 +27,7 @@ import {
   VALIDATION,
 } from '../tables/schemas.js';
 import { VERSION } from '../version.js';
-import { storedMeasures } from './measure.js';
+import { distinctNames, type Measures } from './measure.js';
 import { parseOptions, runOptions } from './options.js';
 import { type FrameKeys, storedProbabilities, storedSuperpixels } from './origins.js';
 import type { Run } from './run.js';
@@ -38,9 +38,10 @@ import { selectionsKey } from './select.js';
  * Writes report.html from the run's tables and the recording's frames. Scenes and pictures go through one at a time.
  * What is not stored, or stored from other inputs, is left out.
  *
+ * @param measures what `measureStage` gave
  * @returns its path
  */
-export async function reportStage(run: Run, scenes: readonly Scene[]): Promise<string> {
+export async function reportStage(run: Run, scenes: readonly Scene[], measures: Measures): Promise<string> {
   const { folder, recording, options, size } = run;
   const selections = await readParquet(folder.runFile(SELECTIONS.name), SELECTIONS, selectionsKey(scenes));
   const picks = selections ?? [];
@@ -50,9 +51,9 @@ export async function reportStage(run: Run, scenes: readonly Scene[]): Promise<s
     viewDivergence: robustRange(survey.candidates.viewDivergence),
   };
   const interesting = framesOfInterest(picks, survey.meanEntropies);
-  const { pictures, cards } = await drawFrames(run, scenes, picks, interesting, ranges);
+  const detail = { frames: interesting, ranges, classNames: await classNames(run) };
+  const { pictures, cards } = await drawFrames(run, scenes, picks, detail);
 
-  const measures = await storedMeasures(run, scenes);
   const trainedHere = options.model === null && options.probabilities === null;
   const page = renderReport({
     recording: basename(recording.path),
@@ -68,13 +69,14 @@ export async function reportStage(run: Run, scenes: readonly Scene[]): Promise<s
     cards,
     frames: [...interesting].flatMap((name) => pictures.get(name) ?? []),
     pictures,
-    classes: recording.classes,
+    classes: distinctNames(recording.classes),
     history: (trainedHere && (await readParquet(folder.runFile(HISTORY.name), HISTORY))) || [],
     validation: (trainedHere && (await readParquet(folder.runFile(VALIDATION.name), VALIDATION))) || [],
-    metrics: measures?.metrics ?? [],
-    confusion: measures?.confusion ?? [],
-    calibration: measures?.calibration ?? [],
-    comparisons: await drawComparisons(run, scenes, framesToCompare(measures?.frameMetrics ?? [])),
+    metrics: measures.metrics,
+    confusion: measures.confusion,
+    calibration: measures.calibration,
+    missingMaps: measures.missing,
+    comparisons: await drawComparisons(run, scenes, framesToCompare(measures.frameMetrics)),
   });
   await writeFileAtomically(folder.report, page);
   return folder.report;
@@ -188,9 +190,12 @@ function nameOf(row: { readonly scene: string; readonly frame: string }): string
   return frameName({ scene: row.scene, id: row.frame });
 }
 
-interface Ranges {
-  readonly viewEntropy: Range | undefined;
-  readonly viewDivergence: Range | undefined;
+/** Which frames are drawn in detail, and what is the same for all of them. */
+interface Detail {
+  readonly frames: ReadonlySet<string>;
+  readonly ranges: { readonly viewEntropy: Range | undefined; readonly viewDivergence: Range | undefined };
+  /** Of the maps, by class. */
+  readonly classNames: readonly string[];
 }
 
 /** Draws the frames of the first picks and the frames of interest, a frame at a time. */
@@ -198,11 +203,10 @@ async function drawFrames(
   run: Run,
   scenes: readonly Scene[],
   picks: readonly SelectionRow[],
-  interesting: ReadonlySet<string>,
-  ranges: Ranges,
+  detail: Detail,
 ): Promise<{ pictures: ReadonlyMap<string, FramePicture>; cards: readonly PickCard[] }> {
   const first = picks.slice(0, MOST_CARDS);
-  const shown = new Set([...first.map(nameOf), ...interesting]);
+  const shown = new Set([...first.map(nameOf), ...detail.frames]);
   const pictures = new Map<string, FramePicture>();
   const views = new Map<SelectionRow, number>();
   const progress = run.monitor.begin('report', shown.size, 'frames');
@@ -223,8 +227,8 @@ async function drawFrames(
         const frame = await run.recording.read(entry, run.size);
         const keys = scene.keys.frames.get(entry.id)!;
         const ids = (await storedSuperpixels(run, entry, keys))?.ids;
-        const details = interesting.has(name)
-          ? await detailSources(run, entry, keys, scores.get(entry.id) ?? [], ranges)
+        const details = detail.frames.has(name)
+          ? await detailSources(run, entry, keys, scores.get(entry.id) ?? [], detail)
           : undefined;
         if (ids !== undefined) pictures.set(name, await drawFrame(frame, ids, outlined, details));
       } catch (error) {
@@ -245,6 +249,7 @@ async function drawComparisons(
   scenes: readonly Scene[],
   frames: readonly ComparedFrame[],
 ): Promise<Comparison[]> {
+  const names = distinctNames(run.recording.classes);
   const comparisons: Comparison[] = [];
   for (const compared of frames) {
     const { scene: name, frame: id } = compared.row;
@@ -255,7 +260,7 @@ async function drawComparisons(
       const frame = await run.recording.read(entry, run.size);
       const map = await storedProbabilities(run, entry, scene.keys.frames.get(id)!);
       if (frame.labels === undefined || map === undefined) continue;
-      comparisons.push(await drawComparison(compared, frame, frame.labels, map, run.recording.classes));
+      comparisons.push(await drawComparison(compared, frame, frame.labels, map, names));
     } catch (error) {
       // Likewise: its figures stand.
       if (!(error instanceof BadFrameError)) throw error;
@@ -270,7 +275,7 @@ async function detailSources(
   frame: FrameEntry,
   keys: FrameKeys,
   rows: readonly ScoreRow[],
-  ranges: Ranges,
+  { ranges, classNames }: Detail,
 ): Promise<DetailSources> {
   const heat = (
     [
@@ -284,15 +289,15 @@ async function detailSources(
     return [{ title, scores, range }];
   });
   const probabilities = await storedProbabilities(run, frame, keys);
-  return { heat, probabilities, classNames: await classNames(run, probabilities?.classes) };
+  // Maps of another number of classes are of other classes, whose names are not known.
+  const areNamed = probabilities === undefined || probabilities.classes === classNames.length;
+  return { heat, probabilities, classNames: areNamed ? classNames : [] };
 }
 
-/** The given network's class names, or the recording's where it has none; none where their number is another. */
-async function classNames(run: Run, classes: number | undefined): Promise<readonly string[]> {
-  const { recording, options } = run;
+/** The given network's class names, or the recording's where it has none. */
+async function classNames({ recording, options }: Run): Promise<readonly string[]> {
   const given = options.probabilities === null ? options.model : null;
-  const names = (given === null ? undefined : await readClassNames(given)) ?? recording.classes;
-  return classes === undefined || names.length === classes ? names : [];
+  return distinctNames((given === null ? undefined : await readClassNames(given)) ?? recording.classes);
 }
 
 /** Options that do not have their default, by name. */

@@ -59,12 +59,12 @@ export async function hasOwnMaps(run: Run): Promise<boolean> {
  */
 export async function networkMaps(run: Run, modelFolder: string): Promise<ProbabilitySource> {
   const { draws, seed, backend, workers } = run.options;
-  const checkpoint = await loadModel(modelFolder);
-  const key = segmenterKey(checkpoint, { draws, seed }, backend);
+  const model = await loadModel(modelFolder);
+  const key = segmenterKey(model, { draws, seed }, backend);
   let opened: Promise<Segmenter> | undefined;
   const open = () => {
     opened ??= createSegmenter({
-      checkpoint,
+      model,
       draws,
       seed,
       backend,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { UserError } from '../../src/errors.js';
+import { BadFrameError, UserError } from '../../src/errors.js';
 import type { Frame } from '../../src/frame.js';
 import { startBackend } from '../../src/model/backend.js';
 import { loadModel, readClassNames } from '../../src/model/inference/model-folder.js';
@@ -269,7 +269,7 @@ describe('a LayersModel', () => {
     const refused = start(folder, 20);
     await expect(refused).rejects.toThrow(UserError);
     await expect(refused).rejects.toThrow(
-      'the network has no active dropout: its 20 draws of one image are identical. Expected a LayersModel with dropout layers or a graph that draws random numbers; --draws 1 does without.',
+      'the network has no active dropout: its 64 draws of one image are identical. Expected a LayersModel with dropout layers or a graph that draws random numbers; --draws 1 does without.',
     );
     const model = await tfl.loadLayersModel({ load: async () => await artifacts(folder) });
     const expected = tf.softmax(model.predict(imageOf(frame('1'))) as tf.Tensor).dataSync();
@@ -280,6 +280,12 @@ describe('a LayersModel', () => {
     const { tfjsArtifacts } = await import('../../src/model/inference/own/tfjs-file.js');
     return tfjsArtifacts((await loadModel(folder)) as TfjsModel);
   }
+
+  test('whose low rate leaves a few draws alike by chance is not taken for one without', async () => {
+    const few = layers.dropout({ rate: 0.1, noiseShape: [null!, 1, 1, null!] });
+    const folder = await saveLayersModel(chain(conv(8, 1), few, conv(3, 2)));
+    for (let seed = 0; seed < 30; seed++) (await start(folder, 2, SIZE, seed)).dispose();
+  });
 
   test('whose dropout changes nothing on one frame goes on', async () => {
     const folder = await saveLayersModel(chain(layers.dropout({ rate: 0.5 }), conv(3, 1)), {
@@ -441,6 +447,54 @@ describe('a GraphModel', () => {
       w,
     );
     expect((await predict(folder, 2, frame('1'))).classes).toBe(3);
+  });
+
+  test('of thousands of nodes in a row is cut too, without or with chance before them', async () => {
+    const relus = (from: string) =>
+      Array.from({ length: 12_000 }, (_, i) => node('Relu', `relu${i}`, [i === 0 ? from : `relu${i - 1}`]));
+    const w = { ...trunk(), rate: tf.scalar(0.25), factor: tf.scalar(1 / 0.75) };
+    const still = await saveGraphModel([...trunkNodes, ...relus('biased')], trunk());
+    const drawing = [...trunkNodes, ...dropout('biased'), ...relus('dropped')];
+    (await start(still, 1)).dispose();
+    (await start(await saveGraphModel(drawing, w), 2)).dispose();
+  });
+
+  test('whose scores of a frame are not finite takes it for a bad one, and goes on', async () => {
+    const folder = await saveGraphModel(
+      [
+        placeholder(),
+        node('Mean', 'mean', ['image', 'axes'], { keep_dims: { b: true } }),
+        node('RealDiv', 'out', ['image', 'mean']),
+      ],
+      { axes: tf.tensor1d([1, 2, 3], 'int32') },
+      { userDefinedMetadata: { input: '0..255' } },
+    );
+    const black = (f: Frame) => ({ ...f, colour: new Uint8Array(f.colour.length) });
+    const network = await start(folder, 1);
+    expect(() => network.predict(black(frame('1')))).toThrow(BadFrameError);
+    expect(() => network.predict(black(frame('1')))).toThrow(
+      /model\.json: the network's output out does not hold finite scores/,
+    );
+    expect(network.predict(frame('2')).classes).toBe(3);
+    const segmenter = await createSegmenter({ model: folder, draws: 1, seed: SEED, workers: 1, size: SIZE });
+    await expect(segmenter.predict(black(frame('1')))).rejects.toThrow(BadFrameError);
+    expect((await segmenter.predict(frame('2'))).classes).toBe(3);
+    await segmenter.close();
+  });
+
+  test('some of whose draws are not finite on trial is tried further', async () => {
+    // Scores are divided by 0 or by a positive number, as chance has it.
+    const folder = await saveGraphModel(
+      [
+        placeholder(),
+        node('RandomUniform', 'uniform', ['one'], { T: { type: 'DT_INT32' }, dtype: { type: 'DT_FLOAT' } }),
+        node('Sub', 'off', ['uniform', 'half']),
+        node('Relu', 'divisor', ['off']),
+        node('RealDiv', 'out', ['image', 'divisor']),
+      ],
+      { one: tf.tensor1d([1], 'int32'), half: tf.scalar(0.5) },
+    );
+    for (let seed = 0; seed < 8; seed++) (await start(folder, 2, SIZE, seed)).dispose();
   });
 
   test('with an unknown op, a missing node, unseeded chance or no image is refused by name', async () => {
@@ -616,7 +670,7 @@ describe('segmenter', () => {
     const expected = frames.map((f) => here.predict(f));
     for (const workers of [1, 2]) {
       const segmenter = await createSegmenter({
-        checkpoint: folder,
+        model: folder,
         draws: 3,
         seed: SEED,
         workers,
@@ -630,7 +684,7 @@ describe('segmenter', () => {
 
   test('refuses a network without dropout before the first frame, for the user to read', async () => {
     const folder = await saveLayersModel(chain(conv(3, 1)));
-    const refused = createSegmenter({ checkpoint: folder, draws: 2, seed: SEED, workers: 2, size: SIZE });
+    const refused = createSegmenter({ model: folder, draws: 2, seed: SEED, workers: 2, size: SIZE });
     await expect(refused).rejects.toThrow(UserError);
     await expect(refused).rejects.toThrow('the network has no active dropout');
   });

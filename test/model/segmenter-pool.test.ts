@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { UserError } from '../../src/errors.js';
+import { BadFrameError, UserError } from '../../src/errors.js';
 import type { Frame } from '../../src/frame.js';
 import { startBackend } from '../../src/model/backend.js';
-import { saveNetwork } from '../../src/model/checkpoint.js';
+import { loadNetwork, MODEL_FILE, saveNetwork } from '../../src/model/checkpoint.js';
 import { McDropout } from '../../src/model/inference/mc-dropout.js';
-import type { Model } from '../../src/model/inference/model-folder.js';
+import { type Model, readClassNames } from '../../src/model/inference/model-folder.js';
 import { createSegmenter, SegmenterPool, segmenterKey } from '../../src/model/inference/segmenter-pool.js';
 import { workerUrl } from '../../src/worker-url.js';
 import { randomColour, trainedLookingNetwork } from './support.js';
@@ -64,7 +64,7 @@ describe.skipIf(!existsSync(built))('segmenter (needs `npm run build` first)', (
   afterAll(() => rm(folder, { recursive: true }));
 
   test('gives what MC dropout gives in this thread, whichever worker works', async () => {
-    const segmenter = await createSegmenter({ checkpoint: folder, ...options, workers: 2 });
+    const segmenter = await createSegmenter({ model: folder, ...options, workers: 2 });
     const frames = Array.from({ length: 6 }, (_, i) => frame(`${i}`, 48, 32 + i));
     const before = frames.map(({ colour }) => colour.slice());
     const maps = await Promise.all(frames.map((f) => segmenter.predict(f)));
@@ -79,7 +79,7 @@ describe.skipIf(!existsSync(built))('segmenter (needs `npm run build` first)', (
   });
 
   test('a frame that fails is rejected by name; the next one works', async () => {
-    const segmenter = await createSegmenter({ checkpoint: folder, ...options, workers: 1 });
+    const segmenter = await createSegmenter({ model: folder, ...options, workers: 1 });
     const broken = segmenter.predict({ ...frame('1'), colour: new Uint8Array(5) });
     const whole = segmenter.predict(frame('2'));
     await expect(broken).rejects.toThrow('a/1: expected 48×32×3 bytes of colour, got 5');
@@ -88,7 +88,7 @@ describe.skipIf(!existsSync(built))('segmenter (needs `npm run build` first)', (
   });
 
   test('once closed, what was asked for and what is asked for are rejected', async () => {
-    const segmenter = await createSegmenter({ checkpoint: folder, ...options, workers: 1 });
+    const segmenter = await createSegmenter({ model: folder, ...options, workers: 1 });
     const pending = [segmenter.predict(frame('1')), segmenter.predict(frame('2'))];
     const outcomes = Promise.allSettled(pending);
     await segmenter.close();
@@ -97,13 +97,13 @@ describe.skipIf(!existsSync(built))('segmenter (needs `npm run build` first)', (
   });
 
   test('a folder without network, or options out of range, are refused', async () => {
-    await expect(createSegmenter({ checkpoint: join(folder, 'no'), seed: 1 })).rejects.toThrow(
+    await expect(createSegmenter({ model: join(folder, 'no'), seed: 1 })).rejects.toThrow(
       'holds no network: expected a folder with model.safetensors',
     );
-    await expect(createSegmenter({ checkpoint: folder, seed: 1, draws: 0 })).rejects.toThrow(
+    await expect(createSegmenter({ model: folder, seed: 1, draws: 0 })).rejects.toThrow(
       'Expected a whole number of dropout draws, at least 1, got 0.',
     );
-    await expect(createSegmenter({ checkpoint: folder, seed: 1, workers: 1.5 })).rejects.toThrow(
+    await expect(createSegmenter({ model: folder, seed: 1, workers: 1.5 })).rejects.toThrow(
       'Expected a whole number of workers, at least 1, got 1.5.',
     );
   });
@@ -120,6 +120,34 @@ test('a network found unusable on the way stops every frame with a sentence for 
     expect((outcome as PromiseRejectedResult).reason).toBeInstanceOf(UserError);
   }
   await expect(pool.predict(frame('3'))).rejects.toThrow(UserError);
+  await pool.close();
+});
+
+test('class names of a checkpoint are read without its weights', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'viewal-names-'));
+  await saveNetwork(folder, network, 1);
+  const file = join(folder, MODEL_FILE);
+  const bytes = await readFile(file);
+  await writeFile(file, bytes.subarray(0, bytes.length - 1));
+  await expect(loadNetwork(folder)).rejects.toThrow('it ends within tensor');
+  expect(await readClassNames(folder)).toEqual(network.classNames);
+  await writeFile(file, bytes.subarray(0, 100));
+  await expect(readClassNames(folder)).rejects.toThrow('its header runs past its end');
+  await rm(folder, { recursive: true });
+});
+
+test('a bad frame is rejected as one; the next one works', async () => {
+  const pool = poolOf(
+    `${READY} parentPort.on('message', ({ id }) => parentPort.postMessage(id === '1'
+      ? { kind: 'bad frame', file: 'model.json', reason: 'its scores are not finite' }
+      : { kind: 'map', data: new Uint16Array(3) }));`,
+  );
+  await pool.ready();
+  const bad = pool.predict(frame('1'));
+  const next = pool.predict(frame('2'));
+  await expect(bad).rejects.toThrow(BadFrameError);
+  await expect(bad).rejects.toMatchObject({ file: 'model.json', reason: 'its scores are not finite' });
+  expect((await next).data).toHaveLength(3);
   await pool.close();
 });
 

@@ -21,7 +21,11 @@ interface FoldedLayer {
 export class FoldedLayers implements Layers {
   private readonly folded = new Map<string, FoldedLayer>();
 
-  constructor(private readonly tensors: Network['tensors']) {}
+  /** @param kernels ours, on the wasm backend, or those of tfjs */
+  constructor(
+    private readonly tensors: Network['tensors'],
+    private readonly kernels: 'ours' | 'stock' = 'stock',
+  ) {}
 
   conv(name: string, inputs: readonly tf.Tensor4D[], stride: 1 | 2, activation: Activation): tf.Tensor4D {
     const { filters, packed, bias } = this.layer(name, inputs);
@@ -107,7 +111,7 @@ export class FoldedLayers implements Layers {
       );
       if (constants === undefined) return { filters };
       const bias = tf.tensor1d(constants);
-      const isPacked = tf.getBackend() === 'wasm' && isPointwise(weights.shape);
+      const isPacked = this.kernels === 'ours' && isPointwise(weights.shape);
       return isPacked ? { filters: [], packed: filters.map(packFilters), bias } : { filters, bias };
     });
     // A layer may be used first inside a caller's tidy, which it outlives.

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { UserError } from '../../errors.js';
+import { BadFrameError, UserError } from '../../errors.js';
 import type { Size } from '../../frame.js';
 import { type BackendName, startBackend } from '../backend.js';
 import type { ProbabilityMap } from '../probability-map.js';
@@ -15,10 +15,14 @@ export interface InferenceWorkerData {
   readonly size: Size;
 }
 
-/** `ready` once, then one `map` or `failure` for every frame, in order; `refusal` whenever the user has to act. */
+/**
+ * `ready` once, then for every frame, in order, a `map`, a `bad frame` to go on without, or a `failure` of ours;
+ * `refusal` whenever the user has to act.
+ */
 export type InferenceReply =
   | { readonly kind: 'ready'; readonly classes: number }
   | { readonly kind: 'map'; readonly data: Uint16Array<ArrayBuffer> }
+  | { readonly kind: 'bad frame'; readonly file: string; readonly reason: string }
   | { readonly kind: 'failure'; readonly message: string }
   | { readonly kind: 'refusal'; readonly message: string };
 
@@ -32,8 +36,13 @@ function reply(message: InferenceReply, transfer: ArrayBuffer[] = []): void {
 }
 
 function replyError(error: unknown): void {
-  const { message } = error as Error;
-  reply({ kind: error instanceof UserError ? 'refusal' : 'failure', message });
+  if (error instanceof BadFrameError) {
+    const { file, reason } = error;
+    reply({ kind: 'bad frame', file, reason });
+  } else {
+    const { message } = error as Error;
+    reply({ kind: error instanceof UserError ? 'refusal' : 'failure', message });
+  }
 }
 
 async function start(): Promise<{ classes: number; predict(frame: McDropoutFrame): ProbabilityMap }> {

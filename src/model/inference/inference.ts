@@ -15,9 +15,13 @@ export type ColourImage = Pick<Frame, 'width' | 'height' | 'colour'>;
 export class InferenceNetwork {
   private readonly layers: FoldedLayers;
 
-  constructor(private readonly network: Network) {
-    if (tf.getBackend() === 'wasm') registerUpsampling();
-    this.layers = new FoldedLayers(network.tensors);
+  /** @param kernels ours where the backend is wasm; stock ones are what they are compared with */
+  constructor(
+    private readonly network: Network,
+    kernels: 'ours' | 'stock' = tf.getBackend() === 'wasm' ? 'ours' : 'stock',
+  ) {
+    if (kernels === 'ours') registerUpsampling();
+    this.layers = new FoldedLayers(network.tensors, kernels);
   }
 
   /** The deterministic part of the network. */

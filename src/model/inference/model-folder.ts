@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../../errors.js';
-import { loadNetwork, MODEL_FILE } from '../checkpoint.js';
+import { loadClassNames, loadNetwork, MODEL_FILE } from '../checkpoint.js';
 import type { Network } from '../network.js';
 import { readTfjsMetadata, readTfjsModel, TFJS_FILE, type TfjsModel } from './own/tfjs-file.js';
 
@@ -22,13 +22,13 @@ export async function loadModel(path: string): Promise<Model> {
 }
 
 /**
- * Names of the classes that a model folder's network tells apart; undefined where it does not name them. Of a
- * TensorFlow.js model no weights are read.
+ * Names of the classes that a model folder's network tells apart; undefined where it does not name them. No
+ * weights are read.
  * @throws UserError as `loadModel` does
  */
 export async function readClassNames(path: string): Promise<readonly string[] | undefined> {
   const { checkpoint, tfjs } = find(path);
-  return (tfjs === undefined ? await loadNetwork(checkpoint) : await readTfjsMetadata(tfjs)).classNames;
+  return tfjs === undefined ? loadClassNames(checkpoint) : (await readTfjsMetadata(tfjs)).classNames;
 }
 
 type Found =

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { UserError } from '../../errors.js';
+import { BadFrameError, UserError } from '../../errors.js';
 import { type Frame, frameName, type Size } from '../../frame.js';
 import { workerUrl } from '../../worker-url.js';
 import { type BackendChoice, chooseBackend } from '../backend.js';
@@ -14,7 +14,7 @@ import type { Segmenter } from './segmenter.js';
 
 export interface SegmenterOptions {
   /** Model folder, or what `loadModel` read from one: a checkpoint of ours, or a TensorFlow.js model. */
-  readonly checkpoint: string | Model;
+  readonly model: string | Model;
   /** Dropout draws averaged, at least 1. */
   readonly draws?: number;
   readonly seed: number;
@@ -41,7 +41,7 @@ const OWN_ALGORITHM_VERSION = 1;
  * draws are asked for) or an option is out of range
  */
 export async function createSegmenter(options: SegmenterOptions): Promise<Segmenter> {
-  const { checkpoint, draws = DEFAULT_DRAWS, seed, workers = availableParallelism() } = options;
+  const { draws = DEFAULT_DRAWS, seed, workers = availableParallelism() } = options;
   const { size = WORKING_SIZE } = options;
   for (const [name, value] of [
     ['dropout draws', draws],
@@ -52,7 +52,7 @@ export async function createSegmenter(options: SegmenterOptions): Promise<Segmen
     }
   }
   const backend = chooseBackend(options.backend);
-  const model = typeof checkpoint === 'string' ? await loadModel(checkpoint) : checkpoint;
+  const model = typeof options.model === 'string' ? await loadModel(options.model) : options.model;
   const pool = new SegmenterPool({ backend, model, options: { draws, seed }, size }, workers);
   await pool.ready();
   return pool;
@@ -147,11 +147,15 @@ export class SegmenterPool implements Segmenter {
     lane.worker.postMessage(task.frame, [task.frame.colour.buffer]);
   }
 
-  private finish(lane: Lane, reply: Extract<InferenceReply, { kind: 'map' | 'failure' }>): void {
+  private finish(
+    lane: Lane,
+    reply: Extract<InferenceReply, { kind: 'map' | 'bad frame' | 'failure' }>,
+  ): void {
     if (lane.task === undefined) return;
     const { frame, resolve, reject } = lane.task;
     lane.task = undefined;
-    if (reply.kind === 'failure') reject(new Error(`${frameName(frame)}: ${reply.message}`));
+    if (reply.kind === 'bad frame') reject(new BadFrameError(reply.file, reply.reason));
+    else if (reply.kind === 'failure') reject(new Error(`${frameName(frame)}: ${reply.message}`));
     else resolve({ width: frame.width, height: frame.height, classes: this.classes, data: reply.data });
     this.dispatch();
   }

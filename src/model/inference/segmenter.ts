@@ -11,6 +11,7 @@ export interface Segmenter {
   /**
    * MC dropout over one frame. The dropout masks are drawn from the seed, the scene and the frame id, so that a
    * map does not depend on which worker made it, nor when. Reads `colour` only before it first yields.
+   * @throws BadFrameError where the network can give this frame no map
    */
   predict(frame: Frame): Promise<ProbabilityMap>;
   /** Ends the workers. */

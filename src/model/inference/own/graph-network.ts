@@ -105,34 +105,36 @@ function nodesOf({ node }: TfjsModel['topology'], file: string): readonly GraphD
 /** Where the graph is cut: see `GraphNetwork.cuts`. The input alone where every node has to be run for each draw. */
 function cutsOf(nodes: readonly GraphDefNode[], output: string, input: string): readonly string[] {
   const byName = new Map(nodes.map((node) => [node.name, node]));
-  const known = new Map<string, boolean>();
-  const varies = (name: string): boolean => {
-    let answer = known.get(name);
-    if (answer === undefined) {
-      known.set(name, false); // a loop ends here; tfjs says what it thinks of it
-      const node = byName.get(name)!;
-      answer = isRandomOp(node.op) || (node.input ?? []).some((from) => varies(nodeName(from)));
-      known.set(name, answer);
-    }
-    return answer;
-  };
+  const inputsOf = (name: string) => byName.get(name)!.input ?? [];
+  const readers = new Map(nodes.map(({ name }): [string, string[]] => [name, []]));
+  for (const { name, input: from = [] } of nodes)
+    for (const reference of from) readers.get(nodeName(reference))!.push(name);
+
+  const random = nodes.filter(({ op }) => isRandomOp(op)).map(({ name }) => name);
+  const varying = reachable(random, (name) => readers.get(name)!);
   const last = nodeName(output);
-  if (!varies(last)) return [output];
+  if (!varying.has(last)) return [output];
 
   const cuts = new Set<string>();
-  const seen = new Set<string>();
-  const visit = (name: string) => {
-    if (seen.has(name)) return;
-    seen.add(name);
-    for (const reference of byName.get(name)!.input ?? []) {
-      const from = nodeName(reference);
-      if (varies(from)) visit(from);
-      else if (byName.get(from)!.op !== 'Const') cuts.add(reference.replace(/^\^|:0$/g, ''));
-    }
-  };
-  visit(last);
+  const needed = reachable([last], (name) =>
+    inputsOf(name)
+      .map(nodeName)
+      .filter((from) => varying.has(from)),
+  );
+  for (const reference of [...needed].flatMap(inputsOf)) {
+    const from = nodeName(reference);
+    if (!varying.has(from) && byName.get(from)!.op !== 'Const') cuts.add(reference.replace(/^\^|:0$/g, ''));
+  }
   // tfjs can be fed a node's first output alone.
   return [...cuts].some((name) => name.includes(':')) ? [input] : [...cuts];
+}
+
+/** All that `next` leads to from `starts`, those included. Without recursion: graphs may be deeper than the stack. */
+function reachable(starts: Iterable<string>, next: (name: string) => readonly string[]): ReadonlySet<string> {
+  const found = new Set(starts);
+  // A Set's iteration also comes to what is added on the way.
+  for (const name of found) for (const each of next(name)) found.add(each);
+  return found;
 }
 
 function nodeName(reference: string): string {

@@ -3,7 +3,7 @@ import * as tfl from '@tensorflow/tfjs-layers';
 import { gaussian, type Random } from '../../../random.js';
 
 /** What a layer does to its input while training. */
-export type Noise = (x: tf.Tensor, next: Random) => tf.Tensor;
+type Noise = (x: tf.Tensor, next: Random) => tf.Tensor;
 
 type Layer = tfl.layers.Layer;
 

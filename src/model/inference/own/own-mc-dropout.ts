@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { UserError } from '../../../errors.js';
-import { frameName, type Size } from '../../../frame.js';
+import { BadFrameError, UserError } from '../../../errors.js';
+import type { Size } from '../../../frame.js';
 import { random, seedOf } from '../../../random.js';
 import { type ProbabilityMap, toHalves } from '../../probability-map.js';
 import type { McDropoutFrame, McDropoutOptions } from '../mc-dropout.js';
+import { meanOfDraws } from '../mean-of-draws.js';
 import { GraphNetwork } from './graph-network.js';
 import { LayersNetwork } from './layers-network.js';
 import type { OwnNetwork, Streams } from './own-network.js';
@@ -21,6 +22,9 @@ const MAX_CLASSES = 255;
 
 /** How far from 1 the sum of a pixel's probabilities may be. */
 const SUM_TOLERANCE = 1e-3;
+
+/** Draws of the trial image at least before they are called identical: few may be so by chance, at a low rate. */
+const LEAST_TRIAL_DRAWS = 64;
 
 /**
  * MC dropout (paper, Eq. 1) with the user's own network on this thread's backend. Draw d of a frame takes its noise
@@ -47,32 +51,25 @@ export class OwnMcDropout {
     private readonly givesProbabilities: boolean,
   ) {}
 
-  /** @throws UserError where the scores are not finite */
+  /** @throws BadFrameError where the frame's scores are not finite */
   predict(frame: McDropoutFrame): ProbabilityMap {
     const { draws, seed } = this.options;
     const { width, height, scene, id } = frame;
     const mean = tf.tidy(() => {
       const features = this.network.features(imageTensor(frame, this.range, this.network));
-      let sum: tf.Tensor4D | undefined;
-      for (let draw = 0; draw < draws; draw++) {
-        // Each draw's tensors go before the next draw's come: memory does not grow with D.
-        const before: tf.Tensor4D | undefined = sum;
-        sum = tf.tidy(() => {
-          const scores = this.network.scores(features, streamsOf(seed, scene, id, draw)) as tf.Tensor4D;
-          const one = this.probabilities(scores, frame);
-          return before ? tf.add<tf.Tensor4D>(before, one) : one;
-        });
-        before?.dispose();
-      }
-      return tf.mul(sum!, 1 / draws);
+      return meanOfDraws(draws, (draw) => {
+        const scores = this.network.scores(features, streamsOf(seed, scene, id, draw)) as tf.Tensor4D;
+        return this.probabilities(scores, frame);
+      });
     });
     const values = mean.dataSync<'float32'>();
     mean.dispose();
-    for (const value of values) {
-      if (!(value >= 0 && value <= 1 + SUM_TOLERANCE)) {
+    for (let i = 0; i < values.length; i++) {
+      if (!(values[i] >= 0 && values[i] <= 1 + SUM_TOLERANCE)) {
         const expected = this.givesProbabilities ? 'probabilities, as it gave on trial' : 'finite scores';
-        throw new UserError(
-          `${this.network.file}: for ${frameName(frame)} the network's output ${this.network.output} does not hold ${expected}.`,
+        throw new BadFrameError(
+          this.network.file,
+          `the network's output ${this.network.output} does not hold ${expected}`,
         );
       }
     }
@@ -123,9 +120,10 @@ interface Trial {
 }
 
 /**
- * Runs the network on random colours, where any dropout must show: as often as it takes for a draw to differ from the
- * first. Doing so before the first frame, a network that cannot be used is refused before any work is spent on it; and
- * a frame on which dropout happens to change nothing, a black one perhaps, is no reason to stop a run.
+ * Runs the network on random colours, where any dropout must show: as often as it takes for a draw to be finite and one
+ * to differ from the first. Doing so before the first frame, a network that cannot be used is refused before any work
+ * is spent on it; and a frame on which dropout happens to change nothing, a black one perhaps, is no reason to stop a
+ * run.
  */
 function tryOut(network: OwnNetwork, model: TfjsModel, { draws, seed }: McDropoutOptions, size: Size): Trial {
   const { file, output } = network;
@@ -150,8 +148,8 @@ function tryOut(network: OwnNetwork, model: TfjsModel, { draws, seed }: McDropou
     return { shape, values };
   };
 
-  const { shape, values } = draw(0);
-  const classes = shape[3];
+  const first = draw(0);
+  const classes = first.shape[3];
   const named = model.classNames?.length ?? classes;
   if (classes < 2 || classes > MAX_CLASSES) {
     throw new UserError(
@@ -163,23 +161,35 @@ function tryOut(network: OwnNetwork, model: TfjsModel, { draws, seed }: McDropou
       `${file} names ${named} classes in its userDefinedMetadata, but the network's output ${output} has ${classes} scores a pixel.`,
     );
   }
-  if (!values.every(Number.isFinite)) {
+  const tries = Math.max(draws, LEAST_TRIAL_DRAWS);
+  let finite = areFinite(first.values) ? first.values : undefined;
+  let differ = draws === 1; // which takes no dropout
+  for (let d = 1; d < tries && !(finite && differ); d++) {
+    const { values } = draw(d);
+    if (areFinite(values)) finite ??= values;
+    differ ||= !areEqual(first.values, values);
+  }
+  tf.dispose(features);
+  if (finite === undefined) {
     throw new UserError(
       `${file}: the network's output ${output} holds numbers that are not finite: expected whole weights, and input in the range ${model.input}.`,
     );
   }
-  let identical = draws > 1;
-  for (let d = 1; d < draws && identical; d++) {
-    const other = draw(d).values;
-    identical = values.every((value, i) => value === other[i]);
-  }
-  tf.dispose(features);
-  if (identical) {
+  if (!differ) {
     throw new UserError(
-      `${file}: the network has no active dropout: its ${draws} draws of one image are identical. Expected a LayersModel with dropout layers or a graph that draws random numbers; --draws 1 does without.`,
+      `${file}: the network has no active dropout: its ${tries} draws of one image are identical. Expected a LayersModel with dropout layers or a graph that draws random numbers; --draws 1 does without.`,
     );
   }
-  return { classes, givesProbabilities: areProbabilities(values, classes) };
+  return { classes, givesProbabilities: areProbabilities(finite, classes) };
+}
+
+function areFinite(values: Float32Array): boolean {
+  return values.every(Number.isFinite);
+}
+
+/** Whether all numbers are equal, NaN to NaN. */
+function areEqual(a: Float32Array, b: Float32Array): boolean {
+  return a.every((value, i) => value === b[i] || (Number.isNaN(value) && Number.isNaN(b[i])));
 }
 
 /** Every number at least 0, and those of each pixel adding up to 1. */

@@ -9,11 +9,11 @@ import { UserError } from '../../../errors.js';
 export const TFJS_FILE = 'model.json';
 
 /** What the colours 0 to 255 are brought to before a network sees them. */
-export const INPUT_RANGES = ['-1..1', '0..1', '0..255'] as const;
+const INPUT_RANGES = ['-1..1', '0..1', '0..255'] as const;
 export type InputRange = (typeof INPUT_RANGES)[number];
 
 /** What a TensorFlow.js model says of itself under `userDefinedMetadata`. */
-export interface TfjsMetadata {
+interface TfjsMetadata {
   readonly input: InputRange;
   /** One name per class, in the order of the scores. */
   readonly classNames?: readonly string[] | undefined;
