@@ -4,7 +4,7 @@ import type { Backbone, BackboneWidth } from '../model/weights/backbone.js';
 import type { Monitor } from '../stages/monitor.js';
 
 // Reading and checking weights loads the network's code: only when a command runs, not for --help.
-const load = async () => ({
+const loadCode = async () => ({
   ...(await import('../model/weights/cache.js')),
   ...(await import('../model/weights/import.js')),
   ...(await import('../model/weights/published.js')),
@@ -23,7 +23,7 @@ export function weights(command: Command, monitor: Monitor): void {
     )
     .addHelpText('after', example('viewal weights import mobilenet_v2-b0353104.pth'))
     .action(async (file: string) => {
-      const { importBackbone, saveBackbone, originOf } = await load();
+      const { importBackbone, saveBackbone, originOf } = await loadCode();
       const { backbone } = await importBackbone(file);
       console.log(describe(backbone, originOf(backbone), await saveBackbone(backbone)));
     });
@@ -36,15 +36,10 @@ export function weights(command: Command, monitor: Monitor): void {
     .action(async (network: string, { width }: { width: BackboneWidth }) => {
       if (network !== 'mobilenet_v2')
         throw new UserError(`Expected the network mobilenet_v2, got "${network}".`);
-      const { fetchBackbone, publishedBackbone, weightsFolder, originOf } = await load();
-      const published = publishedBackbone(width);
+      const { fetchBackbone, publishedFile, originOf } = await loadCode();
+      const published = publishedFile(width);
       const progress = monitor.begin('fetch', published.bytes, 'bytes');
-      const { file, backbone } = await fetchBackbone(
-        width,
-        weightsFolder(),
-        (count) => progress.advance(count),
-        published,
-      );
+      const { file, backbone } = await fetchBackbone(published, (count) => progress.advance(count));
       progress.end();
       console.log(describe(backbone, originOf(backbone), file));
     });
@@ -54,12 +49,15 @@ export function weights(command: Command, monitor: Monitor): void {
     .description('what the cache holds, and where it came from')
     .addHelpText('after', example('viewal weights list'))
     .action(async () => {
-      const { listBackbones, weightsFolder, originOf } = await load();
+      const { listBackbones, weightsFolder, originOf } = await loadCode();
       const found = await listBackbones();
       if (found.length === 0) {
         console.log(`No weights in ${weightsFolder()} yet: viewal weights fetch mobilenet_v2 gets some.`);
       }
-      for (const { file, backbone } of found) console.log(describe(backbone, originOf(backbone), file));
+      for (const cached of found) {
+        if ('error' in cached) console.log(cached.error.message);
+        else console.log(describe(cached.backbone, originOf(cached.backbone), cached.file));
+      }
     });
 }
 

@@ -4,7 +4,7 @@ import { BACKBONE_WIDTHS, type Backbone, type BackboneWidth, type ImageClassifie
 import { Malformed } from './formats/malformed.js';
 import type { SourceLayer } from './source-layer.js';
 
-export interface Assembled extends Pick<Backbone, 'width' | 'tensors' | 'batchNorm'> {
+interface Assembled extends Pick<Backbone, 'width' | 'tensors' | 'batchNorm'> {
   readonly classifier: ImageClassifier | undefined;
 }
 
@@ -70,15 +70,20 @@ function widthOf({ name, weights }: SourceLayer): BackboneWidth {
 function addLayer(tensors: Map<string, HostTensor>, target: string, layer: SourceLayer): void {
   const { name, weights } = layer;
   const channels = target.endsWith('/depthwise') ? weights.shape[2] : weights.shape[3];
-  const vectors = batchNormOf(layer, channels);
-  tensors.set(`${target}/weights`, weights);
+  requireLengths(layer, channels);
   requireFinite(name, 'filters', weights.data);
-  for (const [role, data] of Object.entries(vectors)) {
-    if (data.length !== channels) {
-      throw new Malformed(`${name} has ${channels} channels and a ${role} of ${data.length}`);
-    }
+  tensors.set(`${target}/weights`, weights);
+  for (const [role, data] of Object.entries(batchNormOf(layer, channels))) {
     requireFinite(name, role, data);
     tensors.set(`${target}/${role}`, { shape: [channels], data });
+  }
+}
+
+function requireLengths({ name, norm }: SourceLayer, channels: number): void {
+  for (const [role, vector] of Object.entries(norm)) {
+    if (vector instanceof Float32Array && vector.length !== channels) {
+      throw new Malformed(`${name} has ${channels} channels and a ${role} of ${vector.length}`);
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
 import { UserError } from '../../errors.js';
-import { writeAtomically } from '../../files.js';
+import { isMissing, writeAtomically } from '../../files.js';
 
 /** A published file whose content is known beforehand. */
 export interface PublishedFile {
@@ -37,7 +37,8 @@ export async function download(
         received += piece.length;
         if (received > bytes) throw new UserError(`${url} is longer than the ${bytes} bytes expected of it.`);
         hash.update(piece);
-        await file.write(piece);
+        // Unlike write(), all of it.
+        await file.writeFile(piece);
         onBytes(piece.length);
       }
       await file.sync();
@@ -51,11 +52,28 @@ export async function download(
   });
 }
 
+/** Whether the very file lies at `path` already. @throws UserError if what lies there cannot be read */
+export async function isDownloaded({ bytes, sha256 }: PublishedFile, path: string): Promise<boolean> {
+  try {
+    if ((await stat(path)).size !== bytes) return false;
+    return (
+      createHash('sha256')
+        .update(await readFile(path))
+        .digest('hex') === sha256
+    );
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw new UserError(`Cannot read ${path}: ${(error as Error).message}.`, { cause: error });
+  }
+}
+
 async function* piecesOf(url: string, patience: number): AsyncGenerator<Uint8Array> {
   const abort = new AbortController();
   let timer = setTimeout(() => abort.abort(), patience);
+  let isReached = false;
   try {
     const response = await fetch(url, { signal: abort.signal });
+    isReached = true;
     if (!response.ok || response.body === null) {
       await response.body?.cancel();
       throw new UserError(
@@ -69,7 +87,10 @@ async function* piecesOf(url: string, patience: number): AsyncGenerator<Uint8Arr
     }
   } catch (error) {
     if (error instanceof UserError) throw error;
-    throw new UserError(`Cannot download ${url}: ${reasonOf(error, patience)}.`, { cause: error });
+    const advice = isReached
+      ? ''
+      : '; without a network, fetch it on another machine and run viewal weights import on it here';
+    throw new UserError(`Cannot download ${url}: ${reasonOf(error, patience)}${advice}.`, { cause: error });
   } finally {
     clearTimeout(timer);
     abort.abort();
@@ -85,7 +106,7 @@ function reasonOf(error: unknown, patience: number): string {
     case 'EAI_AGAIN':
     case 'ENETUNREACH':
     case 'EHOSTUNREACH':
-      return 'this machine has no way to it (is the network closed?)';
+      return 'this machine has no way to it';
     case 'ECONNREFUSED':
       return 'the connection was refused';
     case 'ECONNRESET':

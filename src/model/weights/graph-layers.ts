@@ -1,13 +1,20 @@
 import { Malformed } from './formats/malformed.js';
 import { readTransposed, type StoredTensor, type StoredTensors } from './formats/stored-tensor.js';
-import type { SourceLayer, SourceNorm } from './source-layer.js';
+import { requireFewLayers, type SourceLayer, type SourceNorm } from './source-layer.js';
+
+/** One of a float, a boolean or a string in Base64. */
+interface GraphAttribute {
+  readonly f?: number;
+  readonly b?: boolean;
+  readonly s?: string;
+}
 
 /** A node of a TensorFlow graph as JSON. */
 interface GraphNode {
   readonly name: string;
   readonly op: string;
   readonly input: readonly string[];
-  readonly attr?: Readonly<Record<string, { readonly f?: number } | undefined>>;
+  readonly attr?: Readonly<Record<string, GraphAttribute | undefined>>;
 }
 
 const CONVOLUTIONS: ReadonlySet<string> = new Set([
@@ -20,6 +27,8 @@ const DENSE: ReadonlySet<string> = new Set(['MatMul', '_FusedMatMul']);
 const ADDITIONS: ReadonlySet<string> = new Set(['BiasAdd', 'Add', 'AddV2']);
 /** Nodes that hand on their input as it is. */
 const PASSES: ReadonlySet<string> = new Set(['Identity', 'ReadVariableOp']);
+/** `NHWC` in Base64, channels last: TensorFlow's default. */
+const CHANNELS_LAST = 'TkhXQw==';
 
 /**
  * Layers from the graph of a TensorFlow.js GraphModel, in the order in which they run, whatever they are called:
@@ -27,10 +36,9 @@ const PASSES: ReadonlySet<string> = new Set(['Identity', 'ReadVariableOp']);
  */
 export function layersOfGraph(topology: unknown, tensors: StoredTensors): SourceLayer[] {
   const graph = new Graph(parseNodes(topology), tensors);
-  return graph.inOrder().flatMap((node) => {
-    const isDense = DENSE.has(node.op);
-    return isDense || CONVOLUTIONS.has(node.op) ? [graph.layer(node, isDense)] : [];
-  });
+  const nodes = graph.inOrder().filter(({ op }) => DENSE.has(op) || CONVOLUTIONS.has(op));
+  requireFewLayers(nodes.length);
+  return nodes.map((node) => graph.layer(node));
 }
 
 function parseNodes(topology: unknown): GraphNode[] {
@@ -80,7 +88,15 @@ class Graph {
     return ready;
   }
 
-  layer(node: GraphNode, isDense: boolean): SourceLayer {
+  layer(node: GraphNode): SourceLayer {
+    const isDense = DENSE.has(node.op);
+    const { data_format: format, transpose_a, transpose_b } = node.attr ?? {};
+    if (format?.s !== undefined && format.s !== CHANNELS_LAST) {
+      throw new Malformed(`${node.name} keeps its channels in another place than last (NHWC)`);
+    }
+    if (transpose_a?.b === true || transpose_b?.b === true) {
+      throw new Malformed(`${node.name} multiplies a transposed matrix`);
+    }
     const filters = this.constant(node.input[1]);
     if (filters === undefined) throw new Malformed(`the weights of ${node.name} are not in its manifest`);
     const { shape } = filters;

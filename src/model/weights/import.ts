@@ -8,6 +8,7 @@ import type { Backbone, ImageClassifier } from './backbone.js';
 import { HDF5_SIGNATURE, readHdf5 } from './formats/hdf5.js';
 import { Malformed } from './formats/malformed.js';
 import { readSafetensors } from './formats/safetensors.js';
+import type { StoredTensor } from './formats/stored-tensor.js';
 import { groupTensors, parseManifest } from './formats/tfjs-manifest.js';
 import { readTflite, TFLITE_IDENTIFIER } from './formats/tflite.js';
 import { readLegacyTorch, readTorchArchive } from './formats/torch.js';
@@ -29,8 +30,10 @@ interface Content {
   readonly format: string;
 }
 
-/** Largest file that is read, in bytes; MobileNetV2 with an optimiser's state is 42 million. */
+/** Most bytes that are read of a file, its shards together; MobileNetV2 with an optimiser's state is 42 million. */
 const LARGEST_FILE = 2 ** 27;
+/** Longest reason that is given; it may hold names from the file. */
+const LONGEST_REASON = 400;
 
 const EXPECTED =
   'Keras .h5, .keras or TensorFlow.js model.json, TensorFlow Lite .tflite, or PyTorch .safetensors or .pth';
@@ -44,8 +47,11 @@ const EXPECTED =
  */
 export async function importBackbone(file: string): Promise<Imported> {
   const hash = createHash('sha256');
+  // Of all files together, since a manifest may name one shard many times.
+  let left = LARGEST_FILE;
   const read = async (path: string) => {
-    const bytes = await readBounded(path);
+    const bytes = await readBounded(path, left);
+    left -= bytes.length;
     hash.update(bytes);
     return bytes;
   };
@@ -56,15 +62,24 @@ export async function importBackbone(file: string): Promise<Imported> {
     return { backbone: { ...assembled, source, sha256: hash.digest('hex') }, classifier };
   } catch (error) {
     if (!(error instanceof Malformed)) throw error;
-    throw new UserError(`${file} cannot be imported: ${error.message}.`, { cause: error });
+    throw new UserError(`${file} cannot be imported: ${onOneLine(error.message)}.`, { cause: error });
   }
 }
 
-async function readBounded(file: string): Promise<Buffer> {
+/** Names in a broken file may be of any length and hold any character. */
+function onOneLine(reason: string): string {
+  const start = reason.length > LONGEST_REASON ? `${reason.slice(0, LONGEST_REASON)}…` : reason;
+  return start.replace(/[\p{Cc}\u2028\u2029]/gu, '\ufffd');
+}
+
+/** @param most bytes that may be read */
+async function readBounded(file: string, most: number): Promise<Buffer> {
   try {
     const { size } = await stat(file);
-    if (size > LARGEST_FILE) {
-      throw new UserError(`${file} has ${size} bytes, expected MobileNetV2 in at most ${LARGEST_FILE}.`);
+    if (size > most) {
+      throw new UserError(
+        `${file} has ${size} bytes, expected MobileNetV2 in at most ${LARGEST_FILE}, all its files together.`,
+      );
     }
     return await readFile(file);
   } catch (error) {
@@ -79,12 +94,12 @@ async function readBounded(file: string): Promise<Buffer> {
 async function contentOf(bytes: Buffer, shard: (path: string) => Promise<Buffer>): Promise<Content> {
   const starts = (signature: string, at = 0) =>
     bytes.toString('latin1', at, at + signature.length) === signature;
+  // First, since its length before the JSON may begin like any other format; it is below 2^56.
+  if (bytes[7] === 0 && starts('{', 8)) return stateDictContent(readSafetensors(bytes));
   if (starts(TFLITE_IDENTIFIER, 4)) return { layers: readTflite(bytes), format: 'TensorFlow Lite' };
   if (starts(HDF5_SIGNATURE)) return { layers: layersOfKeras(readHdf5(bytes)), format: 'Keras HDF5' };
   if (starts('PK\x03\x04')) return archiveContent(bytes);
   if (starts('\x80')) return stateDictContent(readLegacyTorch(bytes));
-  // A safetensors header follows its length; the JSON of a model.json starts at once.
-  if (starts('{', 8) && bytes[7] === 0) return stateDictContent(readSafetensors(bytes));
   if (/^\s*\{/.test(bytes.toString('latin1', 0, 64))) return tfjsContent(bytes, shard);
   throw new Malformed(`it is none of the formats known here: ${EXPECTED}`);
 }
@@ -102,11 +117,14 @@ function stateDictContent(tensors: ReturnType<typeof readSafetensors>): Content 
 
 async function tfjsContent(bytes: Buffer, shard: (path: string) => Promise<Buffer>): Promise<Content> {
   const model = parseJson(bytes.toString('utf8'));
-  const tensors = new Map<string, ReturnType<typeof groupTensors>[number][1]>();
+  const tensors = new Map<string, StoredTensor>();
   for (const group of parseManifest(model)) {
     const shards: Buffer[] = [];
     for (const path of group.paths) shards.push(await shard(path));
-    for (const [name, tensor] of groupTensors(group, Buffer.concat(shards))) tensors.set(name, tensor);
+    for (const [name, tensor] of groupTensors(group, Buffer.concat(shards))) {
+      if (tensors.has(name)) throw new Malformed(`it has weight ${name} twice`);
+      tensors.set(name, tensor);
+    }
   }
   const topology = model.modelTopology as { node?: unknown } | null | undefined;
   return topology?.node === undefined

@@ -45,14 +45,21 @@ export function layersOfKeras(
   return layers;
 }
 
+/** Groups in which files keep the state of the optimiser, by the names of the variables that it belongs to. */
+const OPTIMISER_GROUPS: ReadonlySet<string> = new Set(['optimizer_weights', 'optimizer']);
+
 /** The layer is the first part of the path that is a known name, the variable the last. */
 function byName(tensors: StoredTensors): Variables {
   const variables = new Map<string, Map<string, StoredTensor>>();
   for (const [path, tensor] of tensors) {
     const parts = path.split('/');
+    if (parts.some((part) => OPTIMISER_GROUPS.has(part))) continue;
     const layer = parts.find((part) => KNOWN.has(part));
     const variable = parts.at(-1)!.replace(/:\d+$/, '');
-    if (layer !== undefined) variables.set(layer, (variables.get(layer) ?? new Map()).set(variable, tensor));
+    if (layer === undefined) continue;
+    const own = variables.get(layer) ?? new Map<string, StoredTensor>();
+    if (own.has(variable)) throw new Malformed(`it has ${layer}/${variable} twice`);
+    variables.set(layer, own.set(variable, tensor));
   }
   return variables;
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { UserError } from '../../errors.js';
 import type { Backbone, BackboneWidth } from './backbone.js';
 import { saveBackbone, weightsFolder } from './cache.js';
-import { download, type PublishedFile } from './download.js';
+import { download, isDownloaded, type PublishedFile } from './download.js';
 import { importBackbone } from './import.js';
 
 /** A file of MobileNetV2 trained on ImageNet, in a public place. */
@@ -50,37 +50,31 @@ export function originOf({ sha256 }: Backbone): string {
   return known === undefined ? "licence: see the file's publisher" : `${known.publisher}, ${known.licence}`;
 }
 
-/** The file that `fetchBackbone` downloads for a width. @throws UserError if there is none, saying what to do */
-export function publishedBackbone(width: BackboneWidth): PublishedFile {
-  const file = PUBLISHED.find((published) => published.width === width);
-  if (file !== undefined) return file;
+/** The file to give `fetchBackbone` for a width. @throws UserError if there is none, saying what to do */
+export function publishedFile(width: BackboneWidth): PublishedFile {
+  const known = PUBLISHED.find((file) => file.width === width);
+  if (known !== undefined) return known;
   throw new UserError(
     `No file of width ${width} has a checksum known here to verify it by: download ${BY_HAND[width]} and run viewal weights import on it.`,
   );
 }
 
 /**
- * Downloads MobileNetV2 of a width, verifies it and keeps it in the cache, where `findBackbone` finds it.
+ * Downloads a file of MobileNetV2, verifies it and keeps it in the cache, where `findBackbone` finds what it holds. A
+ * file that lies there already is not downloaded again.
  *
- * @param onBytes called with the number of bytes of each piece that has come
+ * @param onBytes called with the number of bytes of each piece that has come, or of a file that was there
+ * @returns the backbone and its file in the cache
  * @throws UserError if the file cannot be had or is not the one expected; the cache is then as it was
  */
 export async function fetchBackbone(
-  width: BackboneWidth,
-  folder: string = weightsFolder(),
+  published: PublishedFile,
   onBytes: (count: number) => void = () => {},
-  file: PublishedFile = publishedBackbone(width),
+  folder: string = weightsFolder(),
 ): Promise<{ readonly file: string; readonly backbone: Backbone }> {
-  const path = join(folder, file.url.slice(file.url.lastIndexOf('/') + 1));
-  try {
-    await download(file, path, onBytes);
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    throw new UserError(
-      `${error.message} Without a network, fetch it on another machine and run viewal weights import on it here.`,
-      { cause: error },
-    );
-  }
-  const { backbone } = await importBackbone(path);
+  const original = join(folder, published.url.slice(published.url.lastIndexOf('/') + 1));
+  if (await isDownloaded(published, original)) onBytes(published.bytes);
+  else await download(published, original, onBytes);
+  const { backbone } = await importBackbone(original);
   return { file: await saveBackbone(backbone, folder), backbone };
 }

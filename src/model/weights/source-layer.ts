@@ -1,4 +1,8 @@
 import type { HostTensor } from '../network.js';
+import { Malformed } from './formats/malformed.js';
+
+/** Bound on the layers of a file, whose filters may all be the same bytes; MobileNetV2 has 53. */
+const MOST_LAYERS = 64;
 
 /** A convolution of a file, with what follows it, in our layout. */
 export interface SourceLayer {
@@ -20,3 +24,10 @@ export type SourceNorm =
       readonly epsilon: number;
     }
   | { readonly kind: 'bias'; readonly bias: Float32Array };
+
+/** For formats that tell layers by their graph, before any is read. @throws Malformed if there are too many */
+export function requireFewLayers(count: number): void {
+  if (count > MOST_LAYERS) {
+    throw new Malformed(`it has ${count} convolutions and dense layers where MobileNetV2 has 53`);
+  }
+}

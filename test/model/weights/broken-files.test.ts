@@ -1,36 +1,36 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { ByteView } from '../../../src/model/weights/formats/byte-view.js';
 import { readHdf5 } from '../../../src/model/weights/formats/hdf5.js';
+import { Malformed } from '../../../src/model/weights/formats/malformed.js';
+import { readPickle } from '../../../src/model/weights/formats/pickle.js';
+import { readZip } from '../../../src/model/weights/formats/zip.js';
 import { importBackbone } from '../../../src/model/weights/import.js';
 import { temporaryFolder } from '../../sample.js';
 import { hdf5File } from './hdf5-files.js';
 import { graphModel, kerasVariables, layersModel, type TfjsModel } from './keras-files.js';
 import { testNetwork } from './source-network.js';
 import { tfliteFile } from './tflite-files.js';
-import { legacyTorchFile, safetensorsFile, stateDict, torchArchive } from './torch-files.js';
+import { legacyTorchFile, safetensorsFile, stateDict, torchArchive, zipFile } from './torch-files.js';
 
 const source = testNetwork();
 const torch = stateDict(source, 'torchvision');
 
-/** A file to break, and those that must lie beside it. */
-interface Sound {
-  readonly bytes: Buffer;
-  readonly beside?: ReadonlyMap<string, Buffer>;
-}
+/** Files that belong together; the first is the one that is imported. */
+type Sound = ReadonlyMap<string, Buffer>;
 
-const model = ({ json, shards }: TfjsModel): Sound => ({
-  bytes: Buffer.from(JSON.stringify(json)),
-  beside: shards,
-});
+const single = (bytes: Buffer): Sound => new Map([['file', bytes]]);
+const model = ({ json, shards }: TfjsModel): Sound =>
+  new Map([['model.json', Buffer.from(JSON.stringify(json))], ...shards]);
 
 const FORMATS: Record<string, () => Sound> = {
-  tflite: () => ({ bytes: tfliteFile(source, 'int8 per channel') }),
-  h5: () => ({ bytes: hdf5File(kerasVariables(source, 'kept')) }),
-  safetensors: () => ({ bytes: safetensorsFile(torch) }),
-  'old pth': () => ({ bytes: legacyTorchFile(torch) }),
-  'pth archive': () => ({ bytes: torchArchive(torch) }),
+  tflite: () => single(tfliteFile(source, 'int8 per channel')),
+  h5: () => single(hdf5File(kerasVariables(source, 'kept'))),
+  safetensors: () => single(safetensorsFile(torch)),
+  'old pth': () => single(legacyTorchFile(torch)),
+  'pth archive': () => single(torchArchive(torch)),
   LayersModel: () => model(layersModel(kerasVariables(source, 'kept'))),
   GraphModel: () => model(graphModel(source, 'folded')),
 };
@@ -48,50 +48,49 @@ function position(bytes: Buffer, at: number): number {
   return (((index % bytes.length) + bytes.length) % bytes.length) | 0;
 }
 
-describe.each(Object.entries(FORMATS))('a broken %s file', (_, make) => {
-  const { bytes, beside } = make();
+const ONE_SENTENCE = /^UserError: (?!.*\. )[^\n]+\.$/;
 
-  async function outcome(broken: Buffer): Promise<string> {
-    const file = join(await folder, 'file');
-    await writeFile(file, broken);
+describe.each(Object.entries(FORMATS))('a broken %s file', (_, make) => {
+  const sound = make();
+  const names = [...sound.keys()];
+  const folder = temporaryFolder();
+  const anyFile = fc.constantFrom(...names);
+
+  /** What comes of the files with some of them broken. */
+  async function outcome(broken: Sound): Promise<string> {
+    for (const [name, bytes] of [...sound, ...broken]) await writeFile(join(await folder, name), bytes);
     try {
-      await importBackbone(file);
+      await importBackbone(join(await folder, names[0]!));
       return 'imported';
     } catch (error) {
       return `${(error as Error).name}: ${(error as Error).message}`;
     }
   }
-  const folder = temporaryFolder().then(async (path) => {
-    for (const [name, content] of beside ?? []) {
-      await mkdir(dirname(join(path, name)), { recursive: true });
-      await writeFile(join(path, name), content);
-    }
-    return path;
-  });
 
   test('sound, it is imported', async () => {
-    expect(await outcome(bytes)).toBe('imported');
+    expect(await outcome(new Map())).toBe('imported');
   });
 
   test('cut short anywhere, it is refused', async () => {
     await fc.assert(
-      fc.asyncProperty(place, async (at) => {
-        expect(await outcome(bytes.subarray(0, position(bytes, at)))).toMatch(/^UserError: .*\.$/);
+      fc.asyncProperty(anyFile, place, async (name, at) => {
+        const bytes = sound.get(name)!;
+        const short = bytes.subarray(0, position(bytes, at));
+        expect(await outcome(new Map([[name, short]]))).toMatch(ONE_SENTENCE);
       }),
       { numRuns: 30, seed: 1 },
     );
   });
 
   test('with bytes changed anywhere, it is imported or refused', async () => {
+    const change = fc.tuple(place, fc.integer({ min: 1, max: 255 }));
     await fc.assert(
-      fc.asyncProperty(
-        fc.array(fc.tuple(place, fc.integer({ min: 1, max: 255 })), { minLength: 1, maxLength: 6 }),
-        async (changes) => {
-          const broken = Buffer.from(bytes);
-          for (const [at, flip] of changes) broken[position(bytes, at)]! ^= flip;
-          expect(await outcome(broken)).toMatch(/^imported$|^UserError: /);
-        },
-      ),
+      fc.asyncProperty(anyFile, fc.array(change, { minLength: 1, maxLength: 6 }), async (name, changes) => {
+        const bytes = Buffer.from(sound.get(name)!);
+        for (const [at, flip] of changes) bytes[position(bytes, at)]! ^= flip;
+        const result = await outcome(new Map([[name, bytes]]));
+        if (result !== 'imported') expect(result).toMatch(ONE_SENTENCE);
+      }),
       { numRuns: 40, seed: 2 },
     );
   });
@@ -107,6 +106,23 @@ describe('an HDF5 file that leads back to itself', () => {
   const header = (type: number, content: Buffer) =>
     Buffer.concat([u64(1, 24), Buffer.from([type, 0, 16, 0, 0, 0, 0, 0]), content]);
 
+  /** The root with 400 times the same 400 entries: itself, by an empty name or an endless one. */
+  const listOf = (name: 'empty' | 'endless') => {
+    const [tree, count] = [136, 400];
+    const heap = tree + 24 + 16 * count + 8;
+    const node = heap + 32;
+    const counted = Buffer.from(Uint16Array.of(count).buffer);
+    return Buffer.concat([
+      header(0x11, u64(tree, heap)),
+      ...[Buffer.from('TREE\0\0'), counted, u64(0, 0)],
+      ...Array.from({ length: count }, () => u64(0, node)),
+      ...[u64(0), Buffer.from('HEAP\0\0\0\0'), u64(0, 0, name === 'empty' ? 0 : node + 8 + 40 * count)],
+      ...[Buffer.from('SNOD\x01\0'), counted],
+      ...Array.from({ length: count }, () => u64(0, 96, 0, 0, 0)),
+      Buffer.alloc(2000, 'a'),
+    ]);
+  };
+
   test.each([
     ['a header that goes on in itself', header(0x10, u64(112, 24)), /tree of groups has no end/],
     [
@@ -120,7 +136,63 @@ describe('an HDF5 file that leads back to itself', () => {
       ]),
       /a node lies above itself/,
     ],
+    ['a group that lists itself many times', listOf('empty'), /tree of groups has no end/],
+    ['a name without an end', listOf('endless'), /a name in its group \/ is too long/],
   ])('%s', (_, body, message) => {
     expect(() => readHdf5(Buffer.concat([superblock, body]))).toThrow(message);
+  });
+});
+
+describe('a pickle', () => {
+  const pickle = (text: string) => () => readPickle(new ByteView(Buffer.from(text, 'latin1')), 0);
+  /** A pair of pairs of pairs …: two to the 20th numbers, were they written out. */
+  const deep = `K\x01${Array.from({ length: 20 }, (_, i) => `q${String.fromCharCode(i)}h${String.fromCharCode(i)}\x86`).join('')}`;
+  const pairs = `]q\x00(${'K\x01K\x02\x86'.repeat(1000)}e`;
+
+  test.each([
+    ['two marks in place of names', '((\x93.'],
+    ['a tuple in place of a name', `${deep}X\x01\x00\x00\x00a\x93.`],
+    ['a name without an end', `X\x00\x10\x00\x00${'a'.repeat(4096)}q\x00h\x00\x93.`],
+    ['a mark in place of a value', '(.'],
+    [
+      'a long list copied many times',
+      `${pairs}ccollections\nOrderedDict\nq\x01${'h\x01h\x00\x85R'.repeat(200)}.`,
+    ],
+  ])('with %s is refused', (_, text) => {
+    expect(pickle(`\x80\x02${text}`)).toThrow(Malformed);
+    expect(pickle(`\x80\x02${text}`)).toThrow('its pickle is broken');
+  });
+});
+
+describe('an entry of an archive', () => {
+  const content = Buffer.from('as many words as there are weights');
+  const archive = () =>
+    zipFile(
+      new Map([
+        ['stored', content],
+        ['deflated', content],
+      ]),
+    );
+  /** Where the entry's fields lie in the directory. */
+  const entryOf = (zip: Buffer, name: string) => zip.lastIndexOf(name) - 46;
+
+  test.each(['stored', 'deflated'])('%s, is read', (name) => {
+    const entry = readZip(archive()).get(name)!;
+    expect(Buffer.from(entry())).toEqual(content);
+    expect(entry()).toBe(entry());
+  });
+
+  test.each([
+    ['stored', 16],
+    ['stored', 24],
+    ['deflated', 16],
+    ['deflated', 24],
+  ])('%s, with another checksum or length than the directory says is refused', (name, field) => {
+    for (const change of [1, -1]) {
+      const zip = archive();
+      const at = entryOf(zip, name) + field;
+      zip.writeUInt32LE((zip.readUInt32LE(at) + change) >>> 0, at);
+      expect(readZip(zip).get(name)!).toThrow(`its archive's entry ${name} is damaged`);
+    }
   });
 });

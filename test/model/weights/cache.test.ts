@@ -13,7 +13,7 @@ import {
 } from '../../../src/model/weights/cache.js';
 import { download } from '../../../src/model/weights/download.js';
 import { importBackbone } from '../../../src/model/weights/import.js';
-import { fetchBackbone, publishedBackbone } from '../../../src/model/weights/published.js';
+import { fetchBackbone, publishedFile } from '../../../src/model/weights/published.js';
 import { temporaryFolder } from '../../sample.js';
 import { testNetwork } from './source-network.js';
 import { tfliteFile } from './tflite-files.js';
@@ -50,14 +50,31 @@ describe('the cache', () => {
     const other = { ...backbone, tensors: new Map([...backbone.tensors].slice(1)) };
     const saved = await saveBackbone(other, folder);
     await expect(loadBackbone(saved)).rejects.toThrow(
-      /tensor backbone\/stem\/weights has shape \[none\], expected/,
+      /tensor backbone\/stem\/weights has shape \[none\], expected .*; import or fetch the weights again\.$/,
     );
     await saveBackbone(backbone, folder);
     await truncate(saved, 100_000);
     await expect(findBackbone(0.35, folder)).rejects.toThrow(
-      /mobilenet_v2_0\.35\.safetensors is not a whole/,
+      /^[^\n]*mobilenet_v2_0\.35\.safetensors is broken; import or fetch the weights again\.$/,
     );
   });
+});
+
+test('a broken file does not hide the others', async () => {
+  const folder = await temporaryFolder();
+  const original = join(folder, 'm.tflite');
+  await writeFile(original, bytes);
+  const { backbone } = await importBackbone(original);
+  const sound = await saveBackbone(backbone, folder);
+  const broken = join(folder, 'mobilenet_v2_1.safetensors');
+  await writeFile(broken, 'no weights');
+  expect(await listBackbones(folder)).toEqual([
+    {
+      file: broken,
+      error: expect.objectContaining({ message: expect.stringMatching(/ is broken; import/) }),
+    },
+    { file: sound, backbone },
+  ]);
 });
 
 describe('downloading, from a server on this machine', () => {
@@ -82,19 +99,34 @@ describe('downloading, from a server on this machine', () => {
     const folder = join(await temporaryFolder(), 'weights');
     let seen = 0;
     const url = await serve(sound);
-    const { file, backbone } = await fetchBackbone(
-      0.35,
-      folder,
-      (count) => {
-        seen += count;
-      },
-      { url, bytes: bytes.length, sha256 },
-    );
+    const published = { url, bytes: bytes.length, sha256 };
+    const count = (pieceBytes: number) => {
+      seen += pieceBytes;
+    };
+    const { file, backbone } = await fetchBackbone(published, count, folder);
     expect(seen).toBe(bytes.length);
     expect(backbone.source).toBe('model.tflite (TensorFlow Lite)');
     expect(await loadBackbone(file)).toEqual(backbone);
     expect((await readdir(folder)).sort()).toEqual(['mobilenet_v2_0.35.safetensors', 'model.tflite']);
     expect(await readFile(join(folder, 'model.tflite'))).toEqual(bytes);
+  });
+
+  test('a file that lies in the cache already needs no network', async () => {
+    const folder = await temporaryFolder();
+    let requests = 0;
+    const url = await serve((_, response) => {
+      requests++;
+      response.end(bytes);
+    });
+    const published = { url, bytes: bytes.length, sha256 };
+    await writeFile(join(folder, 'model.tflite'), bytes);
+    const { backbone } = await fetchBackbone(published, undefined, folder);
+    expect(backbone.sha256).toBe(sha256);
+    expect(requests).toBe(0);
+    // Another of the same length is replaced.
+    await writeFile(join(folder, 'model.tflite'), Buffer.alloc(bytes.length));
+    expect((await fetchBackbone(published, undefined, folder)).backbone).toEqual(backbone);
+    expect(requests).toBe(1);
   });
 
   const wrong = 'f'.repeat(64);
@@ -116,12 +148,13 @@ describe('downloading, from a server on this machine', () => {
   test.each(cases)('%s is refused, and leaves nothing', async (_, answer, change, message) => {
     const folder = await temporaryFolder();
     const file = { url: await serve(answer), bytes: bytes.length, sha256, ...change };
-    const failure = fetchBackbone(0.35, folder, undefined, file);
+    const failure = fetchBackbone(file, undefined, folder);
     await expect(failure).rejects.toMatchObject({
       name: 'UserError',
       message: expect.stringMatching(message),
     });
-    await expect(failure).rejects.toThrow(/run viewal weights import on it here\.$/);
+    // The server was reached: another machine would fare no better.
+    await expect(failure).rejects.toThrow(/^(?!.*\. )(?!.*another machine)[^\n]+\.$/);
     expect(await readdir(folder)).toEqual([]);
   });
 
@@ -130,7 +163,7 @@ describe('downloading, from a server on this machine', () => {
     await new Promise((closed) => servers.pop()!.close(closed));
     const folder = await temporaryFolder();
     await expect(download({ url, bytes: 1, sha256 }, join(folder, 'x'))).rejects.toThrow(
-      /the connection was refused/,
+      /^Cannot download http:[^ ]*: the connection was refused; without a network, fetch it on another machine and run viewal weights import on it here\.$/,
     );
     expect(await readdir(folder)).toEqual([]);
   });
@@ -147,8 +180,8 @@ describe('downloading, from a server on this machine', () => {
   });
 
   test('a width without a file of known checksum says where to get it by hand', () => {
-    expect(publishedBackbone(1).sha256).toMatch(/^[0-9a-f]{64}$/);
-    expect(() => publishedBackbone(0.35)).toThrow(
+    expect(publishedFile(1).sha256).toMatch(/^[0-9a-f]{64}$/);
+    expect(() => publishedFile(0.35)).toThrow(
       /download https:.*0\.35_224_no_top\.h5 and run viewal weights import/,
     );
   });

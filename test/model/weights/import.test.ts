@@ -1,5 +1,5 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, truncate, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -150,6 +150,47 @@ describe('the same function comes out of every format', () => {
   });
 });
 
+describe('what must not change what is imported', () => {
+  test('the length of a safetensors header', async () => {
+    // Its low byte then is that of the PROTO opcode, with which every pickle begins.
+    const bytes = safetensorsFile(stateDict(source, 'torchvision'));
+    const spaces = (((0x80 - bytes[0]!) % 256) + 256) % 256;
+    const header = Number(bytes.readBigUInt64LE());
+    const padded = Buffer.concat([
+      bytes.subarray(0, 8 + header),
+      Buffer.alloc(spaces, ' '),
+      bytes.subarray(8 + header),
+    ]);
+    padded.writeBigUInt64LE(BigInt(header + spaces));
+    expect(padded[0]).toBe(0x80);
+    expect(await difference(await written('m.safetensors', padded))).toBeLessThan(1e-4);
+  });
+
+  const variables = kerasVariables(source, 'kept');
+  const moments = [...variables].map(
+    ([name, { shape, data }]) => [name, { shape, data: new Float32Array(data.length) }] as const,
+  );
+
+  test('the state of an optimiser in a Keras file', async () => {
+    const bytes = hdf5File(
+      new Map([
+        ...asHdf5(variables, 'model_weights/'),
+        ...moments.map(([name, tensor]) => [`optimizer_weights/Adam/m/${name}:0`, tensor] as const),
+      ]),
+    );
+    expect(await difference(await written('m.h5', bytes))).toBeLessThan(1e-4);
+  });
+
+  test('the state of an optimiser in a TensorFlow.js model', async () => {
+    const model = layersModel(
+      new Map([...variables, ...moments.map(([name, tensor]) => [`Adam/m/${name}`, tensor] as const)]),
+    );
+    const [{ weights }] = model.json.weightsManifest as [{ weights: { name: string; group?: string }[] }];
+    for (const weight of weights) if (weight.name.startsWith('Adam/')) weight.group = 'optimizer';
+    expect(await difference(await writtenModel(model))).toBeLessThan(1e-4);
+  });
+});
+
 describe('HDF5 that h5py wrote', () => {
   // /a/kernel = [[0, 0.5, 1], [1.5, 2, 2.5]] float32, /a/b/bias = [-1, 0.25] float64, /a/half = [0.5] float16
   const ORACLE = {
@@ -191,6 +232,20 @@ describe('what does not fit is refused in one sentence that names it', () => {
     const model = layersModel(kerasVariables(source, 'kept'));
     change(model.json);
     return writtenModel(model);
+  };
+  const twice = { ...source, layers: [...source.layers, ...source.layers] };
+  const changedGraph = (op: string, attr: object) => {
+    const model = graphModel(source, 'folded');
+    const { node } = model.json.modelTopology as { node: { op: string }[] };
+    Object.assign(node.find((n) => n.op === op)!, { attr });
+    return writtenModel(model);
+  };
+  const tfliteWithoutBias = () => {
+    const bytes = tfliteFile(source, 'float32');
+    // The first operator's inputs: tensors 0, 1 and 2.
+    bytes.writeInt32LE(-1, bytes.indexOf(Buffer.from(Int32Array.of(3, 0, 1, 2).buffer)) + 12);
+    bytes.writeInt32LE(0, bytes.indexOf('backbone/stem;fused') - 4);
+    return written('m.tflite', bytes);
   };
   const group = (json: Record<string, unknown>) =>
     (json.weightsManifest as { paths: string[]; weights: object[] }[])[0]!;
@@ -244,6 +299,73 @@ describe('what does not fit is refused in one sentence that names it', () => {
     ],
     [
       'a missing Keras layer',
+      () => {
+        const variables = kerasVariables(source, 'kept');
+        variables.delete('Conv1/kernel');
+        return writtenModel(layersModel(variables));
+      },
+      /cannot be imported: it lacks Conv1\/kernel\.$/,
+    ],
+    [
+      'a Keras variable that appears twice',
+      () => {
+        const variables = kerasVariables(source, 'kept');
+        return written('m.h5', hdf5File(new Map([...asHdf5(variables, 'a/'), ...asHdf5(variables, 'b/')])));
+      },
+      /it has Conv1\/kernel twice/,
+    ],
+    [
+      'a weight that appears twice in a manifest',
+      () => manifest((json) => Object.assign(json, { weightsManifest: [group(json), group(json)] })),
+      /it has weight Conv1\/kernel twice/,
+    ],
+    [
+      'a graph with its channels first',
+      () => changedGraph('_FusedConv2D', { data_format: { s: 'TkNIVw==' } }),
+      /node\d+ keeps its channels in another place than last/,
+    ],
+    [
+      'a graph with a transposed matrix',
+      () => changedGraph('_FusedMatMul', { transpose_b: { b: true } }),
+      /logits multiplies a transposed matrix/,
+    ],
+    [
+      'a graph of more layers',
+      () => writtenModel(graphModel(twice, 'folded')),
+      /it has 105 convolutions and dense layers where MobileNetV2 has 53/,
+    ],
+    [
+      'a .tflite of more layers',
+      () => written('m.tflite', tfliteFile(twice, 'float32')),
+      /it has 105 convolutions and dense layers where MobileNetV2 has 53/,
+    ],
+    ['a .tflite without a bias or names', tfliteWithoutBias, /the layer of tensor 1 has no bias/],
+    [
+      'one large shard many times',
+      async () => {
+        const file = await manifest((json) =>
+          Object.assign(group(json), { paths: ['large.bin', 'large.bin', 'large.bin'], weights: [] }),
+        );
+        const shard = join(dirname(file), 'large.bin');
+        await writeFile(shard, '');
+        await truncate(shard, 5e7);
+        return file;
+      },
+      /large\.bin has 50000000 bytes, expected MobileNetV2 in at most \d+, all its files together\.$/,
+    ],
+    [
+      'an archive with a changed weight',
+      () => {
+        const bytes = torchArchive(stateDict(source, 'torchvision'));
+        const { data } = stateDict(source, 'torchvision').get('features.0.1.weight')!;
+        const at = bytes.indexOf(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+        bytes[at]! ^= 1;
+        return written('m.pth', bytes);
+      },
+      /its archive's entry archive\/data\/1 is damaged/,
+    ],
+    [
+      'shards that end too soon',
       () =>
         manifest(
           (json) => group(json).weights.splice(5, 1).length && Object.assign(group(json), { paths: [] }),

@@ -1,4 +1,4 @@
-import { deflateRawSync } from 'node:zlib';
+import { deflateRawSync, gzipSync } from 'node:zlib';
 import type { HostTensor } from '../../../src/model/network.js';
 import type { TestLayer, TestNetwork } from './source-network.js';
 
@@ -201,13 +201,15 @@ export function zipFile(entries: ReadonlyMap<string, Buffer>): Buffer {
   [...entries].forEach(([name, content], i) => {
     const method = i % 2 === 0 ? 0 : 8;
     const packed = method === 0 ? content : deflateRawSync(content);
-    // Version, flags, method, time, date, checksum (not looked at), sizes, lengths of name and extra field.
+    // Gzip ends with the same CRC-32, and the length.
+    const checksum = gzipSync(content).subarray(-8).readUInt32LE(0);
+    // Version, flags, method, time and date, checksum, sizes, lengths of name and extra field.
     const common = [
       u16(20),
       u16(0),
       u16(method),
       u32(0),
-      u32(0),
+      u32(checksum),
       u32(packed.length),
       u32(content.length),
       u16(name.length),

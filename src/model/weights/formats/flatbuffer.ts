@@ -1,8 +1,11 @@
 import type { ByteView } from './byte-view.js';
 import { Malformed } from './malformed.js';
 
-/** Bound on lists of tables and numbers; raw bytes have none but the file's end. */
-const MOST_ENTRIES = 2 ** 16;
+/**
+ * Bound on names and on lists of tables and numbers, since many fields may share one; MobileNetV2 has 1280 scales at
+ * the most. Raw bytes have no bound but the file's end.
+ */
+const MOST_ENTRIES = 2 ** 12;
 
 /** Where the elements of a vector lie. */
 interface Vector {
@@ -40,7 +43,7 @@ export class FlatTable {
   }
 
   text(field: number): string {
-    const { start, length } = this.vector(field, 1);
+    const { start, length } = this.boundedVector(field, 1);
     return this.view.text(start, length);
   }
 
@@ -72,9 +75,14 @@ export class FlatTable {
   }
 
   private map<T>(field: number, size: number, element: (at: number) => T): T[] {
-    const { start, length } = this.vector(field, size);
-    if (length > MOST_ENTRIES) throw new Malformed(`a list is said to have ${length} entries`);
+    const { start, length } = this.boundedVector(field, size);
     return Array.from({ length }, (_, i) => element(start + i * size));
+  }
+
+  private boundedVector(field: number, elementSize: number): Vector {
+    const vector = this.vector(field, elementSize);
+    if (vector.length > MOST_ENTRIES) throw new Malformed(`a list is said to have ${vector.length} entries`);
+    return vector;
   }
 
   /** Empty where the field is absent. Its length is checked before anything is allocated by it. */

@@ -20,7 +20,8 @@ const SHARED = 0x02;
 const UNDEFINED_ADDRESS = 0xffffffff * 2 ** 32 + 0xffffffff;
 /** Bound on objects, blocks and nodes visited; files of Keras have some 600. */
 const MOST_VISITS = 100_000;
-const LONGEST_NAME = 1024;
+/** Characters from the root on; paths of Keras have some 60. */
+const LONGEST_PATH = 1024;
 const DEEPEST_GROUP = 32;
 
 interface Message {
@@ -93,7 +94,11 @@ class Hdf5Reader {
   }
 
   private child(address: number, name: string, parent: string): void {
-    this.object(address, parent === '' ? name : `${parent}/${name}`);
+    // Counts even a link back to a group on the way, at which `object` turns round.
+    this.visit();
+    const path = parent === '' ? name : `${parent}/${name}`;
+    if (path.length > LONGEST_PATH) throw new Malformed(`a name in its group ${parent || '/'} is too long`);
+    this.object(address, path);
   }
 
   private visit(): void {
@@ -192,7 +197,7 @@ class Hdf5Reader {
 
   private nameAt(at: number): string {
     let end = at;
-    while (end - at < LONGEST_NAME && this.view.u8(end) !== 0) end++;
+    while (end - at <= LONGEST_PATH && this.view.u8(end) !== 0) end++;
     return this.view.text(at, end - at);
   }
 
@@ -208,7 +213,7 @@ class Hdf5Reader {
     const lengthBytes = 1 << (flags & 3);
     const length = this.unsigned(at, lengthBytes);
     at += lengthBytes;
-    if (length > LONGEST_NAME) throw new Malformed(`a name in its group ${path || '/'} is broken`);
+    if (length > LONGEST_PATH) throw new Malformed(`a name in its group ${path || '/'} is too long`);
     if (isHard) this.child(view.u64(at + length), view.text(at, length), path);
   }
 

@@ -31,6 +31,11 @@ const MARK = Symbol('mark');
 
 /** Bound on what is read; a state dictionary of MobileNetV2 has some 15 000 opcodes. */
 const MOST_OPCODES = 1_000_000;
+/** Bound on the pairs that calls copy, all together, since many calls may share a list; MobileNetV2 has 320. */
+const MOST_PAIRS = 100_000;
+const LONGEST_GLOBAL = 256;
+
+const broken = () => new Malformed('its pickle is broken');
 
 /**
  * Reads one pickle (docs.python.org/library/pickletools) as plain data: dictionaries as Maps, lists and tuples as
@@ -43,27 +48,33 @@ export function readPickle(view: ByteView, at: number): { readonly value: unknow
   const stack: unknown[] = [];
   const memo = new Map<number, unknown>();
   const pop = () => {
-    if (stack.length === 0) throw new Malformed('its pickle is broken');
-    return stack.pop();
+    const value = stack.pop();
+    if (value === undefined || value === MARK) throw broken();
+    return value;
   };
   const popToMark = () => {
     const from = stack.lastIndexOf(MARK);
-    if (from < 0) throw new Malformed('its pickle is broken');
+    if (from < 0) throw broken();
     const items = stack.splice(from);
     return items.slice(1);
   };
   const recall = (index: number) => {
-    if (!memo.has(index)) throw new Malformed('its pickle is broken');
+    if (!memo.has(index)) throw broken();
     stack.push(memo.get(index));
+  };
+  let copiedPairs = 0;
+  const countPairs = (count: number) => {
+    copiedPairs += count;
+    if (copiedPairs > MOST_PAIRS) throw broken();
   };
   const setItems = (items: readonly unknown[]) => {
     const dictionary = stack.at(-1);
-    if (!(dictionary instanceof Map) || items.length % 2 !== 0) throw new Malformed('its pickle is broken');
+    if (!(dictionary instanceof Map) || items.length % 2 !== 0) throw broken();
     for (let i = 0; i < items.length; i += 2) dictionary.set(items[i], items[i + 1]);
   };
   const append = (items: readonly unknown[]) => {
     const list = stack.at(-1);
-    if (!Array.isArray(list)) throw new Malformed('its pickle is broken');
+    if (!Array.isArray(list)) throw broken();
     for (const item of items) list.push(item);
   };
   const text = (length: number) => {
@@ -186,7 +197,10 @@ export function readPickle(view: ByteView, at: number): { readonly value: unknow
       case '\x93': {
         // STACK_GLOBAL
         const name = pop();
-        stack.push(new PickledGlobal(`${pop()} ${name}`));
+        const module = pop();
+        if (typeof module !== 'string' || typeof name !== 'string') throw broken();
+        if (module.length + name.length > LONGEST_GLOBAL) throw broken();
+        stack.push(new PickledGlobal(`${module} ${name}`));
         break;
       }
       case 'Q': // BINPERSID
@@ -195,7 +209,7 @@ export function readPickle(view: ByteView, at: number): { readonly value: unknow
       case 'R': {
         // REDUCE
         const args = pop();
-        stack.push(call(pop(), args));
+        stack.push(call(pop(), args, countPairs));
         break;
       }
       case 'b': // BUILD: attributes of a dictionary, such as its version
@@ -208,21 +222,26 @@ export function readPickle(view: ByteView, at: number): { readonly value: unknow
   throw new Malformed('its pickle has no end');
 }
 
-function call(callee: unknown, args: unknown): unknown {
-  if (!(callee instanceof PickledGlobal) || !Array.isArray(args)) throw new Malformed('its pickle is broken');
+function call(callee: unknown, args: unknown, countPairs: (count: number) => void): unknown {
+  if (!(callee instanceof PickledGlobal) || !Array.isArray(args)) throw broken();
   if (!CALLS.has(callee.name)) {
     throw new Malformed(
       `its pickle asks to call ${callee.name.replace(' ', '.')}, which no file of weights needs`,
     );
   }
   return callee.name === 'collections OrderedDict'
-    ? orderedDictionary(args)
+    ? orderedDictionary(args, countPairs)
     : new PickledCall(callee.name, args);
 }
 
 /** Python 3 calls it with nothing and sets the items afterwards, Python 2 with a list of pairs. */
-function orderedDictionary([pairs = []]: readonly unknown[]): Map<unknown, unknown> {
+function orderedDictionary(
+  [pairs = []]: readonly unknown[],
+  countPairs: (count: number) => void,
+): Map<unknown, unknown> {
   const isPair = (item: unknown): item is [unknown, unknown] => Array.isArray(item) && item.length === 2;
-  if (!Array.isArray(pairs) || !pairs.every(isPair)) throw new Malformed('its pickle is broken');
+  if (!Array.isArray(pairs)) throw broken();
+  countPairs(pairs.length);
+  if (!pairs.every(isPair)) throw broken();
   return new Map(pairs);
 }

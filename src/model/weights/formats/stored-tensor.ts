@@ -11,7 +11,7 @@ export interface StoredTensor {
 export type StoredTensors = ReadonlyMap<string, StoredTensor>;
 
 /** Numbers in the largest tensor of any MobileNetV2 are 1.3 million; a shape that says more is broken. */
-const MOST_ELEMENTS = 2 ** 24;
+const MOST_ELEMENTS = 2 ** 21;
 
 export type NumberType =
   | 'float16'

@@ -2,7 +2,7 @@ import { Malformed } from './malformed.js';
 import { decodeNumbers, elementCount, type NumberType, type StoredTensor } from './stored-tensor.js';
 
 /** A group of weights: files, joined end to end, and what lies in them one after the other. */
-export interface WeightsGroup {
+interface WeightsGroup {
   readonly paths: readonly string[];
   readonly weights: readonly ManifestWeight[];
 }
@@ -11,6 +11,8 @@ interface ManifestWeight {
   readonly name: string;
   readonly shape: readonly number[];
   readonly dtype: string;
+  /** `optimizer` for the state of the training that the model was saved from. */
+  readonly group?: string;
   readonly quantization?: { readonly dtype: string; readonly scale?: number; readonly min?: number };
 }
 
@@ -51,10 +53,10 @@ function isGroup(value: unknown): value is WeightsGroup {
   );
 }
 
-/** The tensors of one group. @param bytes of its files, joined */
+/** The model's tensors of one group, without the optimiser's. @param bytes of its files, joined */
 export function groupTensors({ weights }: WeightsGroup, bytes: Uint8Array): [string, StoredTensor][] {
   let start = 0;
-  const tensors = weights.map(({ name, shape, dtype, quantization }): [string, StoredTensor] => {
+  const tensors = weights.flatMap(({ name, shape, dtype, group, quantization }): [string, StoredTensor][] => {
     const type = TYPES[quantization?.dtype ?? dtype];
     if (type === undefined)
       throw new Malformed(`weight ${name} is of type ${dtype}, not one of real numbers`);
@@ -74,7 +76,7 @@ export function groupTensors({ weights }: WeightsGroup, bytes: Uint8Array): [str
       }
       return data.map((q) => min + scale * q);
     };
-    return [name, { shape, read }];
+    return group === 'optimizer' ? [] : [[name, { shape, read }]];
   });
   if (start !== bytes.length) {
     throw new Malformed(`its shards have ${bytes.length} bytes where its weights need ${start}`);

@@ -1,4 +1,4 @@
-import type { SourceLayer } from '../source-layer.js';
+import { requireFewLayers, type SourceLayer } from '../source-layer.js';
 import { ByteView } from './byte-view.js';
 import { FlatTable } from './flatbuffer.js';
 import { Malformed } from './malformed.js';
@@ -16,6 +16,9 @@ const TENSOR = { shape: 0, type: 1, buffer: 2, name: 3, quantization: 4 } as con
 const QUANTIZATION = { scale: 2, zeroPoint: 3, dimension: 6 } as const;
 const BUFFER = { data: 0 } as const;
 const CODES = { conv: 3, depthwise: 4, dequantize: 6, fullyConnected: 9 } as const;
+const LAYER_CODES: ReadonlySet<number> = new Set([CODES.conv, CODES.depthwise, CODES.fullyConnected]);
+/** The number of an input that is left out. */
+const ABSENT = -1;
 const TYPES: Readonly<Record<number, NumberType>> = {
   0: 'float32',
   1: 'float16',
@@ -32,6 +35,7 @@ interface Quantization {
 }
 
 interface FlatTensor {
+  /** Its number where the file has no names. */
   readonly name: string;
   readonly shape: readonly number[];
   readonly type: NumberType;
@@ -52,24 +56,30 @@ export function readTflite(bytes: Uint8Array): SourceLayer[] {
   const graph = model.tables(MODEL.subgraphs)[0];
   if (graph === undefined) throw new Malformed('it holds no graph');
   const tables = graph.tables(SUBGRAPH.tensors);
-  const tensorAt = (index: number | undefined): FlatTensor => {
-    const table = tables[index ?? -1];
+  const tensorAt = (index: number): FlatTensor => {
+    const table = tables[index];
     if (table === undefined) throw new Malformed(`an operator names tensor ${index} of ${tables.length}`);
-    return tensorOf(table, buffers);
+    return tensorOf(index, table, buffers);
   };
 
-  const layers: SourceLayer[] = [];
+  const operators = graph
+    .tables(SUBGRAPH.operators)
+    .map((operator) => ({ operator, code: codes[operator.u32(OPERATOR.codeIndex)] }));
+  const convolutions = operators.filter(({ code }) => LAYER_CODES.has(code));
+  requireFewLayers(convolutions.length);
   // float16 models store halves and widen them by an operator of their own.
-  const widened = new Map<number, number>();
-  for (const operator of graph.tables(SUBGRAPH.operators)) {
-    const code = codes[operator.u32(OPERATOR.codeIndex)];
-    const inputs = operator.i32s(OPERATOR.inputs);
-    if (code === CODES.dequantize) widened.set(operator.i32s(OPERATOR.outputs)[0], inputs[0]);
-    if (code !== CODES.conv && code !== CODES.depthwise && code !== CODES.fullyConnected) continue;
-    const stored = (index: number) => tensorAt(widened.get(index) ?? index);
-    layers.push(layerOf(code, stored(inputs[1]), stored(inputs[2]), tensorAt(inputs[0])));
-  }
-  return layers;
+  const widened = new Map(
+    operators
+      .filter(({ code }) => code === CODES.dequantize)
+      .map(({ operator }) => [operator.i32s(OPERATOR.outputs)[0], operator.i32s(OPERATOR.inputs)[0]]),
+  );
+  const stored = (index: number) => tensorAt(widened.get(index) ?? index);
+  return convolutions.map(({ operator, code }) => {
+    const [input, filters, bias = ABSENT] = operator.i32s(OPERATOR.inputs);
+    const weights = stored(filters);
+    if (bias === ABSENT) throw new Malformed(`the layer of tensor ${weights.name} has no bias`);
+    return layerOf(code, weights, stored(bias), tensorAt(input));
+  });
 }
 
 /** Codes past 127 did not fit the first field; models before that have only the first. */
@@ -77,8 +87,8 @@ function codeOf(table: FlatTable): number {
   return Math.max(table.u8(OPERATOR_CODE.deprecatedCode), table.i32(OPERATOR_CODE.code));
 }
 
-function tensorOf(table: FlatTable, buffers: readonly FlatTable[]): FlatTensor {
-  const name = table.text(TENSOR.name).split(';')[0];
+function tensorOf(index: number, table: FlatTable, buffers: readonly FlatTable[]): FlatTensor {
+  const name = table.text(TENSOR.name).split(';')[0] || `${index}`;
   const code = table.u8(TENSOR.type);
   const type = TYPES[code];
   if (type === undefined) throw new Malformed(`tensor ${name} is of a type (${code}) without real numbers`);
@@ -114,7 +124,7 @@ function layerOf(code: number, filters: FlatTensor, bias: FlatTensor, input: Fla
       : { shape, read: () => values(filters) };
   // A depthwise filter [1, k, k, C] becomes [k, k, C, 1], the others [k, k, in, out].
   const weights = readTransposed(stored, [1, 2, 3, 0]);
-  return { name, weights, norm: { kind: 'bias', bias: biasValues(bias, filters, input) } };
+  return { name: `tensor ${name}`, weights, norm: { kind: 'bias', bias: biasValues(bias, filters, input) } };
 }
 
 function values(tensor: FlatTensor): Float32Array {

@@ -19,6 +19,9 @@ const STORAGE_TYPES: Readonly<Record<string, NumberType>> = {
   'torch IntStorage': 'int32',
 };
 
+/** Bound on a shape's axes, since many tensors may share one. */
+const MOST_AXES = 8;
+
 /** A storage's numbers by its key; undefined where the file has none of that key. */
 type Storages = (key: string, type: NumberType) => Uint8Array | undefined;
 
@@ -94,7 +97,7 @@ function torchTensor(value: unknown): TorchTensor | undefined {
 }
 
 function isNumbers(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((n) => typeof n === 'number');
+  return Array.isArray(value) && value.length <= MOST_AXES && value.every((n) => typeof n === 'number');
 }
 
 function storageTypes(dictionary: unknown): Map<string, NumberType> {
