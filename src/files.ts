@@ -52,6 +52,14 @@ export async function writeFileAtomically(path: string, content: Uint8Array | st
   });
 }
 
+/**
+ * Whether a path that a file from elsewhere names stays inside that file's own folder, on every system: such a file must
+ * not make us read others of the user's.
+ */
+export function staysInside(path: string): boolean {
+  return !/(^|[\\/])\.\.([\\/]|$)|^[\\/]|^[A-Za-z]:/.test(path);
+}
+
 /** Whether an error from the file system says that nothing is there. */
 export function isMissing(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException).code;

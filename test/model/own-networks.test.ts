@@ -22,24 +22,12 @@ import {
   saveLayersModel,
   type TestNode,
 } from './own-models.js';
-import { randomColour, randomTensor, relativeError } from './support.js';
+import { colourFrame, randomColour, randomTensor, relativeError } from './support.js';
 
 const SIZE = { width: 12, height: 8 };
 const SEED = 5;
 
-function frame(id: string, { width, height } = SIZE): Frame {
-  return {
-    scene: 'a',
-    id,
-    timestamp: 0,
-    width,
-    height,
-    colour: randomColour(width, height, Number(id)),
-    depth: new Float32Array(width * height),
-    intrinsics: { fx: 1, fy: 1, cx: 0, cy: 0 },
-    cameraToWorld: new Float64Array(16),
-  };
-}
+const frame = (id: string, size = SIZE) => colourFrame(id, size);
 
 /** What a network sees of a frame by default. */
 function imageOf({ width, height, colour }: Frame): tf.Tensor4D {

@@ -12,25 +12,13 @@ import { McDropout } from '../../src/model/inference/mc-dropout.js';
 import { type Model, readClassNames } from '../../src/model/inference/model-folder.js';
 import { createSegmenter, SegmenterPool, segmenterKey } from '../../src/model/inference/segmenter-pool.js';
 import { workerUrl } from '../../src/worker-url.js';
-import { randomColour, trainedLookingNetwork } from './support.js';
+import { colourFrame, trainedLookingNetwork } from './support.js';
 
 const network = trainedLookingNetwork(3);
 const model: Model = { kind: 'deeplab', network };
 const options = { draws: 2, seed: 5 };
 
-function frame(id: string, width = 48, height = 32): Frame {
-  return {
-    scene: 'a',
-    id,
-    timestamp: 0,
-    width,
-    height,
-    colour: randomColour(width, height, Number(id)),
-    depth: new Float32Array(width * height),
-    intrinsics: { fx: 1, fy: 1, cx: 0, cy: 0 },
-    cameraToWorld: new Float64Array(16),
-  };
-}
+const frame = (id: string, width = 48, height = 32) => colourFrame(id, { width, height });
 
 /** Replaces the inference worker by a few lines of JavaScript. */
 function poolOf(script: string, workers = 1): SegmenterPool {

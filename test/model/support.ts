@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import type { Frame, Size } from '../../src/frame.js';
 import { initialNetwork, type Network } from '../../src/model/network.js';
 import { random } from '../../src/random.js';
 
@@ -64,4 +65,19 @@ export function trainedLookingNetwork(classes: number, seed = 1): Network {
 export function randomColour(width: number, height: number, seed: number): Uint8Array {
   const next = random(seed);
   return Uint8Array.from({ length: width * height * 3 }, () => next() * 256);
+}
+
+/** A frame of random colours, without depth. */
+export function colourFrame(id: string, { width, height }: Size): Frame {
+  return {
+    scene: 'a',
+    id,
+    timestamp: 0,
+    width,
+    height,
+    colour: randomColour(width, height, Number(id)),
+    depth: new Float32Array(width * height),
+    intrinsics: { fx: 1, fy: 1, cx: 0, cy: 0 },
+    cameraToWorld: new Float64Array(16),
+  };
 }

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { open, readFile, stat } from 'node:fs/promises';
-import { dirname, isAbsolute, join, normalize } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { io } from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { UserError } from '../../../errors.js';
+import { staysInside } from '../../../files.js';
 
 /** The file of a TensorFlow.js model; its weights lie in shards beside it. */
 export const TFJS_FILE = 'model.json';
@@ -211,13 +212,9 @@ async function sizeOf(file: string, path: string, weight: () => string): Promise
   }
 }
 
-/** A shard's path. Models come from elsewhere: none may name a file outside its own folder. */
 function shardPath(file: string, path: string): string {
-  const inside = normalize(path);
-  if (isAbsolute(inside) || inside.startsWith('..')) {
-    throw new UserError(`${file} names a weight file outside its own folder: ${path}.`);
-  }
-  return join(dirname(file), inside);
+  if (!staysInside(path)) throw new UserError(`${file} names a weight file outside its own folder: ${path}.`);
+  return join(dirname(file), path);
 }
 
 async function readShard(shard: string, bytes: Uint8Array): Promise<void> {

@@ -1,3 +1,4 @@
+import { staysInside } from '../../../files.js';
 import { Malformed } from './malformed.js';
 import { decodeNumbers, elementCount, type NumberType, type StoredTensor } from './stored-tensor.js';
 
@@ -32,10 +33,7 @@ export function parseManifest(model: Readonly<Record<string, unknown>>): Weights
     throw new Malformed('it is JSON without the weightsManifest of a TensorFlow.js model.json');
   }
   for (const path of manifest.flatMap(({ paths }) => paths)) {
-    // A model from elsewhere must not make us read other files of the user's.
-    if (/(^|[\\/])\.\.([\\/]|$)|^[\\/]|:/.test(path)) {
-      throw new Malformed(`it names a file outside its own folder (${path})`);
-    }
+    if (!staysInside(path)) throw new Malformed(`it names a file outside its own folder (${path})`);
   }
   return manifest;
 }
