@@ -22,7 +22,7 @@ import {
   saveLayersModel,
   type TestNode,
 } from './own-models.js';
-import { colourFrame, randomColour, randomTensor, relativeError } from './support.js';
+import { colourFrame, randomTensor, relativeError } from './support.js';
 
 const SIZE = { width: 12, height: 8 };
 const SEED = 5;

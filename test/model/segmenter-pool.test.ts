@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BadFrameError, UserError } from '../../src/errors.js';
-import type { Frame } from '../../src/frame.js';
 import { startBackend } from '../../src/model/backend.js';
 import { loadNetwork, MODEL_FILE, saveNetwork } from '../../src/model/checkpoint.js';
 import { McDropout } from '../../src/model/inference/mc-dropout.js';
