@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { InterruptedError } from '../src/errors.js';
+import { InterruptedError, UserError } from '../src/errors.js';
 import { loadNetwork } from '../src/model/checkpoint.js';
 import { PAPER_RECIPE, QUICK_RECIPE } from '../src/model/training/recipe.js';
 import { saveBackbone, weightsFolder } from '../src/model/weights/cache.js';
@@ -203,5 +204,55 @@ describe('training', () => {
     const later = await open({ epochs: 3 });
     expect([later.options.steps, later.options.epochs]).toEqual([null, 3]);
     await expect(open({ steps: 1, epochs: 1 })).rejects.toThrow('Expected either steps or epochs, got both.');
+  });
+
+  test('a stage goes on with the options of the run, and says so; a profile is a whole recipe', async () => {
+    const out = await newRun();
+    await openRun(out, { steps: 7, learningRate: 0.2, seed: 5 }, { recording });
+    const monitor = listen();
+    const kept = await openRun(out, {}, { resume: true, monitor });
+    expect(kept.options).toMatchObject({ steps: 7, learningRate: 0.2, seed: 5 });
+    expect(monitor.lines).toEqual(['as before: steps 7, learning-rate 0.2, seed 5']);
+    const paper = await openRun(out, { profile: 'paper' }, { resume: true, monitor });
+    expect(paper.options).toMatchObject({ steps: null, learningRate: null, seed: 5 });
+    expect(monitor.lines.join()).toContain('learning-rate 0.2 → default');
+  });
+
+  test('an option that is refused is not kept', async () => {
+    const out = await newRun();
+    await openRun(out, {}, { recording });
+    for (const given of [{ init: 'nowhere.h5' }, { model: recording }])
+      await expect(openRun(out, given, { resume: true })).rejects.toThrow(UserError);
+    expect((await openRun(out, {}, { resume: true })).options).toMatchObject({ init: 'auto', model: null });
+  });
+
+  test('files of its own that are broken are made again', async () => {
+    const out = await newRun();
+    const first = await train(out);
+    const model = join(out, 'model', 'model.safetensors');
+    await truncate(model, 5000);
+    const again = await train(out);
+    expect(again.lines.join()).toContain('training begins anew');
+    expect(again.network).toEqual(first.network);
+    await rm(model);
+    await writeFile(join(out, 'model', 'training.safetensors'), 'no such thing');
+    const third = await train(out);
+    expect(third.lines.join()).toContain('what was saved cannot be read');
+    expect(third.network).toEqual(first.network);
+  });
+
+  test('two processes do not work in one run folder', async () => {
+    const out = await newRun();
+    await openRun(out, {}, { recording });
+    const lock = join(out, 'lock.json');
+    // This test's parent is a process that runs.
+    await writeFile(lock, JSON.stringify({ pid: process.ppid, host: hostname() }));
+    await expect(openRun(out, {}, { recording })).rejects.toThrow(
+      `Another viewal (process ${process.ppid}) is working in ${out}`,
+    );
+    for (const stale of [JSON.stringify({ pid: 2 ** 22 + 1, host: hostname() }), '{"pid":']) {
+      await writeFile(lock, stale);
+      await openRun(out, {}, { recording });
+    }
   });
 });

@@ -2,10 +2,11 @@
 import { getEventListeners } from 'node:events';
 import { Command } from 'commander';
 import { InterruptedError, UserError } from '../errors.js';
+import { TRAINING_OPTIONS } from '../stages/options.js';
 import { VERSION } from '../version.js';
 import { doctor } from './doctor.js';
 import { consoleMonitor } from './monitor.js';
-import { addRunOptions, givenRunOptions, TRAINING_OPTIONS } from './options.js';
+import { addRunOptions, givenRunOptions } from './options.js';
 import { synth } from './synth.js';
 import { weights } from './weights.js';
 
@@ -128,11 +129,13 @@ function example(line: string): string {
 
 /** Work that listens saves and ends by itself; whatever else is under way is saved frame by frame and ends here. */
 function onInterrupt(signal: 'SIGINT' | 'SIGTERM'): void {
-  const isHeard = !interrupt.signal.aborted && getEventListeners(interrupt.signal, 'abort').length > 0;
+  const isSecond = interrupt.signal.aborted;
+  const isHeard = !isSecond && getEventListeners(interrupt.signal, 'abort').length > 0;
   interrupt.abort(signal);
   if (isHeard) return;
   monitor.close();
-  console.error(`\n${new InterruptedError().message}`);
+  const second = 'ended at once; the same call goes on from what was saved last';
+  console.error(`\n${isSecond ? second : new InterruptedError().message}`);
   process.exit(signal === 'SIGINT' ? 130 : 143);
 }
 process.on('SIGINT', onInterrupt);

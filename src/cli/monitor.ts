@@ -27,6 +27,7 @@ function barMonitor(stream: NodeJS.WriteStream): Monitor {
         {
           stream,
           format: '{stage} {bar} {value}/{total} {unit} · {rate} {unit}/s · {left} left {detail}',
+          barsize: 24,
           hideCursor: true,
           fps: 5,
           etaBuffer: 50,
@@ -48,7 +49,7 @@ function barMonitor(stream: NodeJS.WriteStream): Monitor {
           bar.increment(steps, { detail, rate: clock.rate(), left: clock.left() });
         },
         end() {
-          bar.update({ left: '0s' });
+          if (clock.done >= clock.total) bar.update({ left: '0s' });
           if (--running === 0) close();
         },
       };
@@ -75,7 +76,11 @@ function lineMonitor(stream: NodeJS.WriteStream): Monitor {
             `${stage}: ${clock.done}/${total} ${unit}, ${clock.rate()} ${unit}/s, ${clock.left()} left ${detail}`.trim(),
           );
         },
-        end: () => say(`${stage}: done, ${clock.done} ${unit} in ${duration(clock.seconds())}`),
+        end: () => {
+          const what =
+            clock.done < clock.total ? `ended after ${clock.done} of ${clock.total}` : `done, ${clock.done}`;
+          say(`${stage}: ${what} ${unit} in ${duration(clock.seconds())}`);
+        },
       };
     },
     close() {},

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { z } from 'zod';
-import { type RunOptions, runOptions } from '../stages/options.js';
+import { type RunOptions, runOptions, TRAINING_OPTIONS } from '../stages/options.js';
 
 type Name = keyof RunOptions;
 
@@ -53,26 +53,6 @@ const NUMBERS: ReadonlySet<Name> = new Set([
   'voxel',
   'seed',
 ]);
-
-/** Of the training recipe, in the order of help. */
-export const TRAINING_OPTIONS = [
-  'profile',
-  'width',
-  'head',
-  'init',
-  'steps',
-  'epochs',
-  'validation',
-  'patience',
-  'batch',
-  'crop',
-  'augment',
-  'learningRate',
-  'decayEpoch',
-  'momentum',
-  'weightDecay',
-  'classWeights',
-] as const satisfies readonly Name[];
 
 const TRAINING: ReadonlySet<Name> = new Set(TRAINING_OPTIONS);
 

@@ -5,7 +5,7 @@ import { initialNetwork, type Network } from '../model/network.js';
 import { prepareSample } from '../model/training/prepare.js';
 import type { TrainingOptions } from '../model/training/recipe.js';
 import type { ImageSet } from '../model/training/samples.js';
-import type { Backbone } from '../model/weights/backbone.js';
+import { BACKBONE_WIDTHS, type Backbone } from '../model/weights/backbone.js';
 import { findBackbone } from '../model/weights/cache.js';
 import { importBackbone } from '../model/weights/import.js';
 import { initialiseFrom } from '../model/weights/initialise.js';
@@ -28,6 +28,15 @@ export async function pretrainedBackbone(
       `Option init: ${init} is MobileNetV2 of width ${backbone.width}; expected width ${width}, or --width ${backbone.width}.`,
     );
   return backbone;
+}
+
+/** Why training starts from random weights, and what the user can do about it. */
+export async function whyRandom({ init }: RunOptions, width: DeepLabConfig['width']): Promise<string> {
+  if (init === 'random') return 'random weights, as asked';
+  for (const other of BACKBONE_WIDTHS)
+    if (other !== width && (await findBackbone(other)) !== undefined)
+      return `random weights: the network is of width ${width}, and viewal weights has ImageNet's of width ${other} (--width ${other} takes them)`;
+  return 'random weights; viewal weights --help says how to start from ImageNet';
 }
 
 /** Samples that batch norm is measured on where a backbone comes without it. */

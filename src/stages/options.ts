@@ -166,6 +166,39 @@ export const runOptions = z.strictObject({
 
 export type RunOptions = z.output<typeof runOptions>;
 
+/** Options that bear on training alone, in the order of help. */
+export const TRAINING_OPTIONS = [
+  'profile',
+  'width',
+  'head',
+  'init',
+  'steps',
+  'epochs',
+  'validation',
+  'patience',
+  'batch',
+  'crop',
+  'augment',
+  'learningRate',
+  'decayEpoch',
+  'momentum',
+  'weightDecay',
+  'classWeights',
+] as const satisfies readonly (keyof RunOptions)[];
+
+/** An option and its value as on the command line: `learning-rate 0.2`. */
+export function sayOption(name: string, value: unknown): string {
+  return `${optionName(name)} ${sayValue(value)}`;
+}
+
+export function optionName(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+export function sayValue(value: unknown): string {
+  return value === null || value === undefined ? 'default' : `${value}`;
+}
+
 /**
  * Fills in defaults and checks every option.
  * @throws UserError naming the option and what was expected

@@ -3,12 +3,23 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors.js';
 import { frameName, type Size } from '../frame.js';
+import { readClassNames } from '../model/inference/model-folder.js';
 import { openRecording } from '../sources/open.js';
 import type { FrameEntry, Recording } from '../sources/recording.js';
 import { RunFolder } from '../tables/run-folder.js';
+import { pretrainedBackbone } from './initialise.js';
 import { isFrameCount, labelledFrames } from './labelled-frames.js';
 import { type Monitor, SILENT } from './monitor.js';
-import { parseOptions, type RunOptions, runOptions } from './options.js';
+import {
+  optionName,
+  parseOptions,
+  type RunOptions,
+  runOptions,
+  sayOption,
+  sayValue,
+  TRAINING_OPTIONS,
+} from './options.js';
+import { networkConfig } from './training-plan.js';
 
 /** Everything a stage needs: where to read, where to write, what was asked for. */
 export interface Run {
@@ -47,6 +58,20 @@ function absolutePaths(given: Partial<RunOptions>): Partial<RunOptions> {
   if (init !== undefined && init !== 'auto' && init !== 'random' && existsSync(init))
     found.init = resolve(init);
   return found;
+}
+
+/** The options that a run was made with, less those in whose place something else is said now. */
+function keptOptions(
+  stored: Readonly<Record<string, unknown>>,
+  given: Partial<RunOptions>,
+): Partial<RunOptions> {
+  const kept = { ...stored };
+  // A profile is a whole recipe.
+  if (given.profile !== undefined)
+    for (const name of TRAINING_OPTIONS) if (name !== 'init' && name !== 'validation') delete kept[name];
+  if (given.steps != null) delete kept.epochs;
+  if (given.epochs != null) delete kept.steps;
+  return kept as Partial<RunOptions>;
 }
 
 /** Frames that the listing found bad are named up to this many; the report and the frames table have all. */
@@ -89,11 +114,10 @@ export async function openRun(
   if (source === undefined)
     throw new UserError(`${out} does not say which recording it is of: expected --recording <folder>.`);
 
-  const before = resume ? { ...stored?.options } : {};
-  // One is said instead of the other.
-  if (given.steps != null) before.epochs = null;
-  if (given.epochs != null) before.steps = null;
+  const before = resume ? keptOptions(stored?.options ?? {}, given) : {};
   const options = parseOptions({ ...before, ...given, ...absolutePaths(given) });
+  if (given.model != null) await readClassNames(options.model!);
+  if (given.init !== undefined) await pretrainedBackbone(options, networkConfig(options, 2).width);
   const opened = await openRecording(source, { format: options.format });
   const [width, height] = options.size.split('x').map(Number);
   const scenes = new Map<string, FrameEntry[]>();
@@ -103,23 +127,38 @@ export async function openRun(
     else scenes.set(entry.scene, [entry]);
   }
 
+  const { training, validation } = await labelledFrames(opened, options);
   if (stored !== undefined) {
     if (resolve(stored.recording) !== opened.path)
       monitor.note(`${out} was made from ${stored.recording}; everything is made again from ${source}.`);
     const changed = Object.entries(options)
       .filter(([name, value]) => value !== (stored.options as Record<string, unknown>)[name])
-      .map(([name, value]) => `${name} ${(stored.options as Record<string, unknown>)[name]} → ${value}`);
+      .map(
+        ([name, value]) =>
+          `${sayOption(name, (stored.options as Record<string, unknown>)[name])} → ${sayValue(value)}`,
+      );
     if (changed.length > 0)
       monitor.note(
         `${out} was made with other options (${changed.join(', ')}): what they affect is made again.`,
       );
+    const kept = Object.entries(before).filter(
+      ([name, value]) => !(name in given) && value !== (parseOptions({}) as Record<string, unknown>)[name],
+    );
+    if (kept.length > 0)
+      monitor.note(`as before: ${kept.map(([name, value]) => sayOption(name, value)).join(', ')}`);
   }
   for (const bad of opened.bad.slice(0, BAD_SHOWN))
     monitor.warn(`skipped ${frameName(bad)}: ${bad.file}: ${bad.reason}`);
   if (opened.bad.length > BAD_SHOWN)
     monitor.warn(`skipped ${opened.bad.length - BAD_SHOWN} more frames; the frames table names them`);
 
-  const { training, validation } = await labelledFrames(opened, options);
+  if (options.model !== null) {
+    const idle = TRAINING_OPTIONS.filter((name) => name in given && given[name] != null);
+    if (idle.length > 0)
+      monitor.note(
+        `nothing is trained, as there is a --model: ${idle.map((name) => `--${optionName(name)}`).join(', ')} changes nothing`,
+      );
+  }
   await folder.writeManifest({ recording: opened.path, options });
   return {
     folder,

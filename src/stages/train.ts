@@ -5,7 +5,14 @@ import { BadFrameError, InterruptedError, UserError } from '../errors.js';
 import { frameName } from '../frame.js';
 import { digest } from '../hash.js';
 import { chooseBackend } from '../model/backend.js';
-import { loadTraining, MODEL_FILE, saveNetwork, saveTraining, TRAINING_FILE } from '../model/checkpoint.js';
+import {
+  loadNetwork,
+  loadTraining,
+  MODEL_FILE,
+  saveNetwork,
+  saveTraining,
+  TRAINING_FILE,
+} from '../model/checkpoint.js';
 import type { LabelledImage } from '../model/training/crop.js';
 import type { TrainingOptions } from '../model/training/recipe.js';
 import type { ImageSet } from '../model/training/samples.js';
@@ -14,7 +21,8 @@ import { Trainer, type TrainingStep } from '../model/training/trainer.js';
 import type { FrameEntry } from '../sources/recording.js';
 import { readParquet, writeParquet } from '../tables/parquet.js';
 import { HISTORY, type HistoryRow, VALIDATION, type ValidationRow } from '../tables/schemas.js';
-import { pretrainedBackbone, startingNetwork } from './initialise.js';
+import { pretrainedBackbone, startingNetwork, whyRandom } from './initialise.js';
+import type { Monitor } from './monitor.js';
 import type { Run } from './run.js';
 import { networkConfig, trainingRecipe } from './training-plan.js';
 
@@ -30,7 +38,6 @@ function requireConvergence({ options, validation, monitor }: Run, recipe: Train
   );
 }
 
-const NO_WEIGHTS = 'random weights; viewal weights --help says how to start from ImageNet';
 /** Milliseconds between two saves: what a killed process loses at most. */
 const SAVE_EVERY = 10_000;
 
@@ -90,9 +97,7 @@ export async function trainStage(run: Run): Promise<string> {
   }
   if (state === undefined) {
     await files.begin();
-    monitor.note(
-      `training starts from ${backbone?.source ?? (options.init === 'auto' ? NO_WEIGHTS : 'random weights')}`,
-    );
+    monitor.note(`training starts from ${backbone?.source ?? (await whyRandom(options, config.width))}`);
     const recipe = trainingRecipe(options, images.count);
     const network = await startingNetwork(
       config,
@@ -105,6 +110,9 @@ export async function trainStage(run: Run): Promise<string> {
     state = initialState(network, recipe, images.count);
   } else monitor.note(`going on with training after step ${state.step}`);
 
+  monitor.note(
+    `training on ${images.count} frames, ${held ? `validating on ${held.count}` : 'validating on none'}`,
+  );
   const { steps } = state.options;
   const trainer = await Trainer.open(state, images, held, {
     backend: options.backend,
@@ -130,6 +138,10 @@ export async function trainStage(run: Run): Promise<string> {
     }
     const end = await trainer.state();
     if (end.step < steps) monitor.note(converged(end));
+    else if (end.best)
+      monitor.note(
+        `the network after step ${end.best.step} is kept: validation mIoU ${percent(end.best.miou)}`,
+      );
     await files.finish(end);
     if (signal?.aborted) throw new InterruptedError();
   } finally {
@@ -154,6 +166,7 @@ function converged({ best, options, step }: TrainingState): string {
 
 /** What training writes: the model folder, and tables that agree with it. */
 class TrainingFiles {
+  private readonly monitor: Monitor;
   private readonly modelFolder: string;
   private readonly historyFile: string;
   private readonly validationFile: string;
@@ -162,9 +175,10 @@ class TrainingFiles {
 
   /** @param key of everything that training depends on; the history table carries it for all files */
   constructor(
-    { folder }: Run,
+    { folder, monitor }: Run,
     private readonly key: string,
   ) {
+    this.monitor = monitor;
     this.modelFolder = folder.modelFolder;
     this.historyFile = folder.runFile(HISTORY.name);
     this.validationFile = folder.runFile(VALIDATION.name);
@@ -181,22 +195,40 @@ class TrainingFiles {
   /** Whether the network is there and training needs no more of its own state. */
   async isDone(): Promise<boolean> {
     if (!existsSync(this.modelFile) || existsSync(this.trainingFile)) return false;
-    return (await readParquet(this.historyFile, HISTORY, this.key)) !== undefined;
+    if ((await readParquet(this.historyFile, HISTORY, this.key)) === undefined) return false;
+    try {
+      await loadNetwork(this.modelFolder);
+      return true;
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      this.monitor.warn(`training begins anew: ${error.message}`);
+      return false;
+    }
   }
 
   /** The state saved last, with the tables as they were then; undefined where there is none of this training. */
   async resume(): Promise<TrainingState | undefined> {
     const history = await readParquet(this.historyFile, HISTORY, this.key);
     if (history === undefined || !existsSync(this.trainingFile)) return undefined;
-    const state = await loadTraining(this.modelFolder);
+    let state: TrainingState;
+    try {
+      state = await loadTraining(this.modelFolder);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      this.monitor.warn(`training begins anew, as what was saved cannot be read: ${error.message}`);
+      await rm(this.trainingFile, { force: true });
+      return undefined;
+    }
     const validations = (await readParquet(this.validationFile, VALIDATION, this.key)) ?? [];
     this.history = history.slice(0, state.step);
     this.validations = validations.filter(({ step }) => step <= state.step);
     return state;
   }
 
-  /** Makes way for a new training: what is there is of another. */
+  /** Makes way for a new training: what is there is of another, or cannot be read. */
   async begin(): Promise<void> {
+    if (existsSync(this.trainingFile))
+      this.monitor.note('the training that was saved here was another one: it makes way');
     await rm(this.modelFile, { force: true });
     await rm(this.trainingFile, { force: true });
     await this.writeTables();

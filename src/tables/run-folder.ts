@@ -1,9 +1,12 @@
+import { rmSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { UserError } from '../errors.js';
 import { isLeftover, isMissing, writeFileAtomically } from '../files.js';
 
 const MANIFEST = 'run.json';
+const LOCK = 'lock.json';
 
 /**
  * A folder that holds everything a run computed: `<table>/scene=<scene>/…` and `run.json`, which says of what.
@@ -13,8 +16,9 @@ export class RunFolder {
   private constructor(readonly path: string) {}
 
   /**
-   * Opens a run folder, made where it is absent; leftovers of a killed run are removed.
-   * @throws UserError where the folder holds other things than a run
+   * Opens a run folder, made where it is absent, for this process alone until it ends; leftovers of a killed run are
+   * removed.
+   * @throws UserError where the folder holds other things than a run, or another process works in it
    */
   static async open(path: string): Promise<RunFolder> {
     const folder = new RunFolder(resolve(path));
@@ -23,19 +27,39 @@ export class RunFolder {
       entries = await readdir(folder.path, { recursive: true });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOTDIR')
-        throw new UserError(`Expected ${path} to be a folder to write the run to, but it is a file.`);
+        throw new UserError(`Expected ${path} to be a run folder, but it is a file.`);
       if (!isMissing(error)) throw error;
       await mkdir(folder.path, { recursive: true }).catch((cause: Error) => {
         throw new UserError(`Could not make the run folder ${path}: ${cause.message}.`);
       });
     }
     const leftovers = entries.filter(isLeftover);
-    if (entries.length > leftovers.length && !entries.includes(MANIFEST))
+    const others = entries.filter((entry) => !isLeftover(entry) && entry !== LOCK);
+    if (others.length > 0 && !entries.includes(MANIFEST))
       throw new UserError(
-        `Expected ${path} to be empty or a run folder (with a ${MANIFEST}); choose another --out.`,
+        `Expected ${path} to be empty or a run folder (with a ${MANIFEST}); choose another folder.`,
       );
+    await folder.lock();
     for (const entry of leftovers) await rm(join(folder.path, entry), { force: true });
     return folder;
+  }
+
+  private async lock(): Promise<void> {
+    const file = join(this.path, LOCK);
+    const holder = await readFile(file, 'utf8')
+      .then((text) => JSON.parse(text) as { pid?: unknown; host?: unknown })
+      .catch(() => undefined); // none, or cut short by a kill
+    if (holder?.host === hostname() && holder.pid !== process.pid && isRunning(Number(holder.pid)))
+      throw new UserError(
+        `Another viewal (process ${holder.pid}) is working in ${this.path}: wait for it to end, or use another folder.`,
+      );
+    await writeFileAtomically(file, JSON.stringify({ pid: process.pid, host: hostname() }));
+    if (locks.size === 0) {
+      process.once('exit', () => {
+        for (const lock of locks) rmSync(lock, { force: true });
+      });
+    }
+    locks.add(file);
   }
 
   /** Path of a table's file of a whole scene. */
@@ -95,6 +119,18 @@ export class RunFolder {
 
   async writeManifest(manifest: object): Promise<void> {
     await writeFileAtomically(join(this.path, MANIFEST), `${JSON.stringify(manifest, undefined, 2)}\n`);
+  }
+}
+
+/** Lock files of this process, removed when it ends. */
+const locks = new Set<string>();
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0); // sends nothing
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 
