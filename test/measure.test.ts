@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BadFrameError } from '../src/errors.js';
 import { type Frame, frameName, IGNORE } from '../src/frame.js';
+import { saveNetwork } from '../src/model/checkpoint.js';
+import { initialNetwork } from '../src/model/network.js';
 import { toHalves } from '../src/model/probability-map.js';
 import { random, seedOf } from '../src/random.js';
 import type { FrameEntry, Recording } from '../src/sources/recording.js';
@@ -292,6 +294,41 @@ describe('measuring', () => {
     expect(frameMetrics.map(nameOf)).toEqual(['room/0']);
     for (const table of TABLES)
       expect(await readParquet(run.folder.runFile(table.name), table)).toBeUndefined();
+  });
+
+  test('reads no frame and shows no progress while no map is stored', async () => {
+    const { run, scenes } = await openTestRun(['0', '1'], splits, () => {
+      throw new Error('read');
+    });
+    const monitor = {
+      ...SILENT,
+      begin: () => {
+        throw new Error('began');
+      },
+    };
+    expect(await measureStage({ ...run, monitor }, scenes)).toMatchObject({ metrics: [], missing: 2 });
+  });
+
+  test('says, each time, that a network of other classes is not measured', async () => {
+    const { run, scenes } = await openTestRun(['0'], splits);
+    await storeMaps(run, ['0']);
+    const model = join(path, 'other');
+    const notesOf = async (classNames: string[]) => {
+      const config = { width: 0.35, head: 'slim', classes: classNames.length } as const;
+      await saveNetwork(model, initialNetwork(config, classNames, 1), 0);
+      const notes: string[] = [];
+      const monitor = { ...SILENT, note: (line: string) => notes.push(line) };
+      const given = { ...run, monitor, options: parseOptions({ model }) };
+      expect((await measureStage(given, scenes)).metrics.length > 0).toBe(notes.length === 0);
+      return notes;
+    };
+    const said = [
+      "not measured: the network's 3 classes (…, wall, door) are not the recording's 4 (…, floor, wall, …)",
+    ];
+    expect(await notesOf(['bed', 'wall', 'door'])).toEqual(said);
+    expect(await notesOf(['bed', 'wall', 'door'])).toEqual(said);
+    await rm(run.folder.runFile(METRICS.name));
+    expect(await notesOf(CLASSES)).toEqual([]);
   });
 
   test('writes empty tables where nothing is labelled', async () => {

@@ -1,9 +1,10 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { pickTable } from '../src/cli/summary.js';
 import { BadFrameError } from '../src/errors.js';
 import { type Frame, IGNORE } from '../src/frame.js';
 import { toHalves } from '../src/model/probability-map.js';
@@ -249,6 +250,14 @@ it('learning-rate drops are steps, not a gradual decay', () => {
   expect(learningRateDrops([])).toEqual([]);
 });
 
+it('the table of picks fits a terminal of 100 columns', () => {
+  const picks = Array.from({ length: 10 }, (_, i) => selection('scene0707_00', '001230', i, i + 1));
+  const widths = pickTable(picks)
+    .split('\n')
+    .map((line) => line.length);
+  expect(Math.max(...widths)).toBeLessThanOrEqual(100);
+});
+
 it('the command line quotes what a shell would take apart', () => {
   expect(replayCommand(`/data/my recording's`, { superpixelCount: 30, budget: '2images', model: null })).toBe(
     `viewal replay '/data/my recording'\\''s' --out runs/again --superpixel-count 30 --budget 2images`,
@@ -263,6 +272,8 @@ describe('the page', () => {
     command: `viewal replay ${HOSTILE}`,
     options: [{ name: 'model', meaning: 'a folder', value: HOSTILE, isDefault: false }],
     size: { width: WIDTH, height: HEIGHT },
+    trainedHere: true,
+    missingStage: 'select',
     scenes: [],
     skipped: [],
     selections: undefined,
@@ -296,7 +307,8 @@ describe('the page', () => {
           frames: 2,
           used: 1,
           skipped: 1,
-          trained: 0,
+          trained: 2,
+          validation: 3,
           points: 1234567,
           scored: 4,
           viewEntropy: 1,
@@ -414,6 +426,32 @@ describe('the page', () => {
     expect(rows[0][2]).toContain(`<td class="h3" title="${ESCAPED} as floor: 25.0\u202f%">25</td>`);
     expect(rows[1][2]).toMatch(
       /^<td><\/td><td class="h10 right"[^>]*>100<\/td><td><\/td><td class="number">/,
+    );
+  });
+
+  it('writes 0 where nothing of a class is right, and nothing where nothing is wrong', async () => {
+    const confusion = [{ split: 'pool', truth: 'floor', predicted: 'wall', pixels: 5 }];
+    const page = section(renderReport({ ...(await full()), confusion }), 'network');
+    expect(page).toContain('<tr><th>floor</th><td class="right">0</td><td class="h10"');
+  });
+
+  it('says that frames were trained on only where they were', async () => {
+    const own = renderReport(await full());
+    expect(own).toContain('<dt>trained on</dt><dd>2<small>labelled frames, 3 validated on</small>');
+    expect(own).toContain('validated on</th>');
+    expect(own).toContain('flatter the network');
+    const given = renderReport({ ...(await full()), trainedHere: false, history: [], validation: [] });
+    expect(given).toContain('<dt>labelled already</dt><dd>5<small>frames, never selected</small>');
+    expect(given).toContain('<td>frames labelled already</td>');
+    expect(given).not.toMatch(/trained on|validated on|flatter/);
+  });
+
+  it('tells the two validation mIoUs apart', async () => {
+    const whole = await full();
+    const metrics = [...whole.metrics, metric('validation', 'miou', null, 0.5)];
+    expect(renderReport(whole)).toContain('by one pass without dropout;');
+    expect(renderReport({ ...whole, metrics })).toContain(
+      'by one pass without dropout (measured below on the mean of the dropout draws);',
     );
   });
 
@@ -601,6 +639,61 @@ describe('the stage', () => {
     expect(await report({ ...opened, scenes: unlabelled })).toContain('no usable frame has labels');
   });
 
+  it('tells what is not known from what is nothing, and what to run next', async () => {
+    const opened = await openTestRun();
+    const { folder } = opened.run;
+    const run = { ...opened.run, training: new Set(['one/0']), validation: new Set(['two/0']) };
+    const { scenes } = opened;
+    const trained = await report({ run, scenes });
+    expect(trained).toContain('<dt>to label</dt><dd>–');
+    expect(trained).toContain('<dt>frames used</dt><dd>–<small>1 skipped');
+    expect(trained).toContain('<dt>trained on</dt><dd>1<small>labelled frames, 1 validated on');
+    expect(cellsOf(trained, 'one')).toEqual(['2', '–', '–', '1', '0', '–', '–', '–', '–', '–']);
+    expect(trained.match(/; next, run <code>viewal infer<\/code>/g)).toHaveLength(3);
+
+    await probabilityTable(folder).write(entry('one', '0'), 'p', mapOf(3));
+    expect(await report({ run, scenes })).toContain('next, run <code>viewal score</code>');
+
+    await writeTables(run, scenes);
+    await rm(folder.runFile(SELECTIONS.name));
+    const scored = await report({ run, scenes });
+    expect(scored.match(/next, run <code>viewal select<\/code>/g)).toHaveLength(1);
+    expect(cellsOf(scored, 'one').slice(0, 6)).toEqual(['2', '2', '0', '1', '0', '–']);
+
+    await writeTables(run, scenes);
+    expect(await report({ run, scenes })).not.toContain('next, run');
+  });
+
+  it('gives options their names on the command line, and the values that the profile stands for', async () => {
+    const opened = await openTestRun();
+    const shownValue = (page: string, name: string) =>
+      page.match(new RegExp(`<dt>${name}</dt><dd>(.*?)<br>`))?.[1];
+    const training = new Set(['one/0', 'one/1']);
+    const shown = async (options: Parameters<typeof parseOptions>[0]) => {
+      const page = await report({
+        ...opened,
+        run: { ...opened.run, training, options: parseOptions(options) },
+      });
+      return ['width', 'steps', 'crop', 'augment', 'learning-rate', 'decay-epoch', 'patience', 'workers'].map(
+        (name) => shownValue(page, name),
+      );
+    };
+    const [quick, paper] = [
+      ['0.35', '400', '160x120', 'crop,flip', '0.05', 'none', 'none'],
+      ['1', '100', '320x240', 'crop,flip,blur,noise', '0.01', '40', '20'],
+    ].map((values) => [...values.map((value) => `${value} (by profile)`), 'one a core']);
+    expect(await shown({})).toEqual(quick);
+    // 200 epochs of 2 images, 4 a step.
+    expect(await shown({ profile: 'paper' })).toEqual(paper);
+    expect(await shown({ width: 1, epochs: 10, crop: '64x48' })).toEqual(
+      quick.with(0, '<b>1</b>').with(1, '5 (by epochs)').with(2, '<b>64x48</b>'),
+    );
+    const probabilities = join(path, 'own');
+    await mkdir(join(probabilities, 'one'), { recursive: true });
+    await writeFile(join(probabilities, 'one', '0.npy'), '');
+    expect(await shown({ probabilities })).toEqual([...Array(7).fill('–'), 'one a core']);
+  });
+
   it('does with an empty run folder', async () => {
     const page = await report(await openTestRun());
     expect(page).toContain('Nothing is selected yet');
@@ -658,6 +751,12 @@ describe('the stage', () => {
     expect(page).not.toContain('id="frame-2"');
   });
 });
+
+/** The numbers of a scene's row. */
+function cellsOf(page: string, scene: string): string[] {
+  const row = section(page, 'scenes').split(`<tr><td>${scene}</td>`)[1].split('</tr>')[0];
+  return Array.from(row.matchAll(/<td class="number">(.*?)<\/td>/g), ([, cell]) => cell);
+}
 
 /** The section of a page that has an id, to the next. */
 function section(page: string, id: string): string {

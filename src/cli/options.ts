@@ -9,7 +9,7 @@ const FLAGS: Record<Name, string> = {
   format: '--format <name>',
   size: '--size <size>',
   labelled: '--labelled <which>',
-  model: '--model <folder>',
+  model: '--model <path>',
   validation: '--validation <which>',
   profile: '--profile <name>',
   width: '--width <width>',

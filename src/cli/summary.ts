@@ -1,6 +1,7 @@
 import Table from 'cli-table3';
 import type { Replayed } from '../../pipelines/replay.js';
 import type { Run } from '../stages/run.js';
+import { trainsNetwork } from '../stages/run-state.js';
 import { readParquet } from '../tables/parquet.js';
 import { FRAMES, type SelectionRow } from '../tables/schemas.js';
 
@@ -11,17 +12,7 @@ const SHOWN = 10;
 export function pickTable(selections: readonly SelectionRow[]): string {
   if (selections.length === 0) return 'Nothing to select: every superpixel is labelled, or none has depth.';
   const table = new Table({
-    head: [
-      'rank',
-      'scene',
-      'frame',
-      'superpixel',
-      'pixels',
-      'view entropy',
-      'view divergence',
-      'trigger entropy',
-      'same surface in',
-    ],
+    head: ['#', 'scene', 'frame', 'superpixel', 'pixels', 'entropy', 'divergence', 'trigger', 'other views'],
     style: { head: [], border: [] },
     chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
     colAligns: ['right', 'left', 'left', 'right', 'right', 'right', 'right', 'right', 'right'],
@@ -36,7 +27,7 @@ export function pickTable(selections: readonly SelectionRow[]): string {
       pick.view_entropy.toFixed(3),
       pick.view_divergence.toFixed(3),
       pick.trigger_entropy.toFixed(3),
-      `${pick.overlap_set - 1} more`,
+      pick.overlap_set - 1,
     ]);
   const rest = selections.length - SHOWN;
   return rest > 0 ? `${table}\n… and ${rest} more.` : `${table}`;
@@ -59,7 +50,7 @@ export async function runSummary(
   const images = pixels / (run.size.width * run.size.height);
   const lines = [
     `${selections.length} superpixels to label, ${images.toFixed(2)} images' worth (budget ${run.options.budget}).`,
-    `${used} frames of ${run.scenes.size} scene${run.scenes.size === 1 ? '' : 's'} used, ${skipped} skipped, ${run.training.size} trained on${run.validation.size > 0 ? `, ${run.validation.size} validated on` : ''}.`,
+    `${used} frames of ${run.scenes.size} scene${run.scenes.size === 1 ? '' : 's'} used, ${skipped} skipped, ${await labelledFrames(run)}.`,
     ...(pool?.value
       ? [
           `The network's mIoU on the ${pool.frames} other labelled frames is ${(100 * pool.value).toFixed(1)} %.`,
@@ -69,4 +60,11 @@ export async function runSummary(
     `Report:     ${run.folder.report}`,
   ];
   return { text: lines.join('\n'), used };
+}
+
+async function labelledFrames(run: Run): Promise<string> {
+  const { training, validation } = run;
+  if (!(await trainsNetwork(run)))
+    return `${training.size + validation.size} labelled already (never selected)`;
+  return `${training.size} trained on${validation.size > 0 ? `, ${validation.size} validated on` : ''}`;
 }

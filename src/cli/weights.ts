@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { UserError } from '../errors.js';
 import type { Backbone, BackboneWidth } from '../model/weights/backbone.js';
-import type { Monitor } from '../stages/monitor.js';
+import type { Monitor, Progress } from '../stages/monitor.js';
 
 // Reading and checking weights loads the network's code: only when a command runs, not for --help.
 const loadCode = async () => ({
@@ -38,9 +38,16 @@ export function weights(command: Command, monitor: Monitor): void {
         throw new UserError(`Expected the network mobilenet_v2, got "${network}".`);
       const { fetchBackbone, publishedFile, originOf } = await loadCode();
       const published = publishedFile(width);
-      const progress = monitor.begin('fetch', published.bytes, 'bytes');
-      const { file, backbone } = await fetchBackbone(published, (count) => progress.advance(count));
-      progress.end();
+      const megabytes = (bytes: number) => Math.round(bytes / 1e6);
+      let progress: Progress | undefined;
+      let received = 0;
+      const { file, backbone } = await fetchBackbone(published, (count) => {
+        // Not before: a server that cannot be reached has no progress.
+        progress ??= monitor.begin('fetch', megabytes(published.bytes), 'MB');
+        progress.advance(megabytes(received + count) - megabytes(received));
+        received += count;
+      });
+      progress?.end();
       console.log(describe(backbone, originOf(backbone), file));
     });
 
@@ -55,8 +62,10 @@ export function weights(command: Command, monitor: Monitor): void {
         console.log(`No weights in ${weightsFolder()} yet: viewal weights fetch mobilenet_v2 gets some.`);
       }
       for (const cached of found) {
-        if ('error' in cached) console.log(cached.error.message);
-        else console.log(describe(cached.backbone, originOf(cached.backbone), cached.file));
+        if ('error' in cached) {
+          console.error(`error: MobileNetV2 of width ${cached.width}: ${cached.error.message}`);
+          process.exitCode = 1;
+        } else console.log(describe(cached.backbone, originOf(cached.backbone), cached.file));
       }
     });
 }

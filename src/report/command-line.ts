@@ -12,7 +12,8 @@ export function replayCommand(recording: string, options: Readonly<Record<string
   return `viewal replay ${quoted(recording)} --out runs/again${given.join('')}`;
 }
 
-function kebab(name: string): string {
+/** An option's name as on the command line. */
+export function kebab(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 

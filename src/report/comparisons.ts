@@ -1,16 +1,17 @@
 import type { Comparison } from './comparison.js';
+import type { ReportContent } from './content.js';
 import { picture } from './figure.js';
 import { type Html, html } from './html.js';
 import { legend } from './legend.js';
 import { count, percent } from './numbers.js';
-import { SPLITS } from './splits.js';
+import { splitName } from './splits.js';
 
 /** Predictions beside the truth, a row of pictures a frame. */
-export function comparisonRows(comparisons: readonly Comparison[]): Html | undefined {
+export function comparisonRows(content: ReportContent): Html | undefined {
+  const { comparisons } = content;
   if (comparisons.length === 0) return undefined;
-  const split = comparisons[0].row.split;
   return html`<h3>Prediction beside the truth</h3>
-<p>Of the ${SPLITS[split] ?? split}, those of lowest, median and highest pixel accuracy. Hatched: no label.</p>
+<p>Of the ${splitName(comparisons[0].row.split, content)}, those of lowest, median and highest pixel accuracy. Hatched: no label.</p>
 ${comparisons.map(comparisonRow)}`;
 }
 

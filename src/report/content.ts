@@ -21,6 +21,10 @@ export interface ReportContent {
   readonly options: readonly ReportOption[];
   /** Working size of the frames. */
   readonly size: Size;
+  /** Whether the network is the run's own; else it was given, and what it was trained on is not known. */
+  readonly trainedHere: boolean;
+  /** What to run next; undefined once superpixels are selected. */
+  readonly missingStage: 'infer' | 'score' | 'select' | undefined;
   readonly scenes: readonly SceneSummary[];
   readonly skipped: readonly SkippedFrame[];
   /** Undefined where nothing has been selected yet. */
@@ -53,21 +57,24 @@ export interface ReportOption {
   readonly isDefault: boolean;
 }
 
+/** Undefined is what is not known yet. */
 export interface SceneSummary {
   readonly name: string;
   /** Frames of the recording; those neither used nor skipped have not been read yet. */
   readonly frames: number;
-  readonly used: number;
-  readonly skipped: number;
+  readonly used: number | undefined;
+  readonly skipped: number | undefined;
+  /** Labelled already: trained on where the network is the run's own, and likewise validated on. */
   readonly trained: number;
-  /** Voxels seen; undefined where the scene has no points yet. */
+  readonly validation: number;
+  /** Voxels seen. */
   readonly points: number | undefined;
   /** Superpixels with scores. */
-  readonly scored: number;
+  readonly scored: number | undefined;
   /** Means over the scored superpixels, nats; NaN without any. */
   readonly viewEntropy: number;
   readonly viewDivergence: number;
-  readonly picks: number;
+  readonly picks: number | undefined;
 }
 
 export interface SkippedFrame {

@@ -1,11 +1,12 @@
-import type { MetricRow } from '../tables/schemas.js';
+import type { ReportContent } from './content.js';
 import { type Html, html } from './html.js';
 import { count, nats, percent } from './numbers.js';
-import { bySplit, SPLITS } from './splits.js';
+import { bySplit, splitName } from './splits.js';
 import { type TableColumn, table } from './table.js';
 
 /** A row a split, with every measure of the whole. */
-export function splitTable(metrics: readonly MetricRow[]): Html {
+export function splitTable(content: ReportContent): Html {
+  const { metrics, trainedHere } = content;
   const splits = [...bySplit(metrics.filter((row) => row.class === null))];
   type Split = (typeof splits)[number];
   const value = ([, rows]: Split, metric: string) => rows.find((row) => row.metric === metric)?.value;
@@ -16,7 +17,7 @@ export function splitTable(metrics: readonly MetricRow[]): Html {
   });
   return html`${table(
     [
-      { title: 'measured on', cell: ([split]) => SPLITS[split] ?? split },
+      { title: 'measured on', cell: ([split]) => splitName(split, content) },
       measure('mIoU', 'miou'),
       measure('pixel accuracy', 'pixel_accuracy'),
       measure('class accuracy', 'mean_class_accuracy'),
@@ -29,13 +30,18 @@ export function splitTable(metrics: readonly MetricRow[]): Html {
     ],
     splits,
     'metrics/metrics.parquet',
-  )}<p class="note">Figures for frames trained on flatter the network, those for validation frames a little, as they chose
-among networks; other frames tell how good it is. Unlabelled pixels do not count, and classes without a true pixel have
+  )}<p class="note">${
+    trainedHere
+      ? `Figures for frames trained on flatter the network, those for validation frames a little, as they chose
+among networks; other frames tell how good it is. `
+      : undefined
+  }Unlabelled pixels do not count, and classes without a true pixel have
 no part in mIoU and class accuracy. For calibration error, negative log-likelihood and Brier score, lower is better.</p>`;
 }
 
 /** A row a class that the ground truth holds, with its IoU and accuracy on each split. */
-export function classTable(metrics: readonly MetricRow[]): Html {
+export function classTable(content: ReportContent): Html {
+  const { metrics } = content;
   const splits = [...new Set(metrics.map((row) => row.split))];
   const classes = new Map<string, Map<string, number | null>>();
   for (const { split, metric, class: name, value } of metrics) {
@@ -56,8 +62,8 @@ ${table(
   [
     { title: 'class', cell: ([name]) => name },
     ...splits.flatMap((split) => [
-      column(`IoU, ${SPLITS[split] ?? split}`, `${split} iou`),
-      column(`accuracy, ${SPLITS[split] ?? split}`, `${split} class_accuracy`),
+      column(`IoU, ${splitName(split, content)}`, `${split} iou`),
+      column(`accuracy, ${splitName(split, content)}`, `${split} class_accuracy`),
     ]),
   ],
   present,

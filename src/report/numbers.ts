@@ -1,8 +1,8 @@
 /** Numbers as the page writes them. Not by locale: the same run gives the same page everywhere. */
 
-/** With narrow no-break spaces between thousands. */
-export function count(value: number): string {
-  return `${value}`.replace(/\B(?=(\d{3})+$)/g, '\u202f');
+/** With narrow no-break spaces between thousands; a dash where it is not known. */
+export function count(value: number | undefined): string {
+  return `${value ?? '–'}`.replace(/\B(?=(\d{3})+$)/g, '\u202f');
 }
 
 /** A count and its noun. */

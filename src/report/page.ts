@@ -1,4 +1,4 @@
-import type { ReportContent } from './content.js';
+import type { ReportContent, SceneSummary } from './content.js';
 import { photoLibrary } from './figure.js';
 import { frameSection } from './frames.js';
 import { type Fragment, type Html, html } from './html.js';
@@ -58,17 +58,28 @@ function lead({ size, format, scenes }: ReportContent): string {
   return `${counted(frames, 'frame')} in ${counted(scenes.length, 'scene')}, layout ${format}, at ${size.width}×${size.height}.`;
 }
 
-function tiles({ selections = [], size, scenes, metrics }: ReportContent): Html {
-  const sum = (of: (scene: (typeof scenes)[number]) => number) =>
-    scenes.reduce((total, each) => total + of(each), 0);
-  const images = selections.reduce((total, pick) => total + pick.pixels, 0) / (size.width * size.height);
-  const covered = selections.reduce((total, pick) => total + pick.overlap_set, 0);
+function tiles({ selections, size, scenes, metrics, trainedHere }: ReportContent): Html {
+  const sum = (of: (scene: SceneSummary) => number) => scenes.reduce((total, each) => total + of(each), 0);
+  const pixels = selections?.reduce((total, pick) => total + pick.pixels, 0);
+  const covered = selections?.reduce((total, pick) => total + pick.overlap_set, 0);
+  const worth = pixels !== undefined && `, ${(pixels / (size.width * size.height)).toFixed(2)} images' worth`;
+  const isRead = scenes.every(({ used }) => used !== undefined);
+  const skipped = sum((scene) => scene.skipped ?? 0);
+  const [trained, validated] = [sum((scene) => scene.trained), sum((scene) => scene.validation)];
   const pool = metrics.find((row) => row.split === 'pool' && row.metric === 'miou');
   return html`<dl class="tiles">
-${tile('to label', count(selections.length), `superpixels, ${images.toFixed(2)} images' worth`)}
+${tile('to label', count(selections?.length), `superpixels${worth || ''}`)}
 ${tile('standing for', count(covered), 'views of the same surfaces')}
-${tile('frames used', count(sum((scene) => scene.used)), `${count(sum((scene) => scene.skipped))} skipped`)}
-${tile('trained on', count(sum((scene) => scene.trained)), 'labelled frames')}
+${tile('frames used', count(isRead ? sum((scene) => scene.used ?? 0) : undefined), isRead || skipped > 0 ? `${count(skipped)} skipped` : 'not known yet')}
+${
+  trainedHere
+    ? tile(
+        'trained on',
+        count(trained),
+        validated > 0 ? `labelled frames, ${count(validated)} validated on` : 'labelled frames',
+      )
+    : tile('labelled already', count(trained + validated), 'frames, never selected')
+}
 ${pool && tile('mIoU', percent(pool.value), `on ${counted(pool.frames, 'other labelled frame')}`)}
 </dl>`;
 }

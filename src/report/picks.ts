@@ -4,6 +4,7 @@ import type { PickCard, ReportContent } from './content.js';
 import { crop, photo } from './figure.js';
 import type { FramePicture } from './frame-picture.js';
 import { type Html, html } from './html.js';
+import { nextStage } from './next-stage.js';
 import { count, counted, nats } from './numbers.js';
 import { table } from './table.js';
 
@@ -14,7 +15,7 @@ export function pickSection(content: ReportContent): Html {
 
   function picks(): Html {
     if (selections === undefined)
-      return html`<p class="empty">Nothing is selected yet, or scores have changed since: run <code>viewal select</code>.</p>`;
+      return html`<p class="empty">Nothing is selected yet, or what it was selected from has changed${nextStage(content)}.</p>`;
     if (selections.length === 0)
       return html`<p class="empty">Nothing to select: every superpixel is labelled, or none has depth.</p>`;
     const pictures = [...content.pictures.values()];

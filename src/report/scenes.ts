@@ -1,10 +1,10 @@
-import type { ReportContent } from './content.js';
+import type { ReportContent, SceneSummary } from './content.js';
 import { type Html, html } from './html.js';
 import { count, counted, nats } from './numbers.js';
-import { table } from './table.js';
+import { type TableColumn, table } from './table.js';
 
 /** A row a scene, and the frames that were skipped. */
-export function sceneSection({ scenes, skipped }: ReportContent): Html {
+export function sceneSection({ scenes, skipped, trainedHere }: ReportContent): Html {
   return html`<section id="scenes"><h2>Scenes</h2>
 ${table(
   [
@@ -12,8 +12,8 @@ ${table(
     { title: 'frames', kind: 'number', cell: (row) => count(row.frames) },
     { title: 'used', kind: 'number', cell: (row) => count(row.used) },
     { title: 'skipped', kind: 'number', cell: (row) => count(row.skipped) },
-    { title: 'trained on', kind: 'number', cell: (row) => count(row.trained) },
-    { title: 'points', kind: 'number', cell: (row) => (row.points === undefined ? '–' : count(row.points)) },
+    ...labelledColumns(scenes, trainedHere),
+    { title: 'points', kind: 'number', cell: (row) => count(row.points) },
     { title: 'superpixels', kind: 'number', cell: (row) => count(row.scored) },
     { title: 'mean view entropy', kind: 'number', cell: (row) => nats(row.viewEntropy) },
     { title: 'mean view divergence', kind: 'number', cell: (row) => nats(row.viewDivergence) },
@@ -36,4 +36,16 @@ ${
         'the table of frames',
       )}`
 }</section>`;
+}
+
+function labelledColumns(scenes: readonly SceneSummary[], trainedHere: boolean): TableColumn<SceneSummary>[] {
+  const column = (title: string, of: (row: SceneSummary) => number): TableColumn<SceneSummary> => ({
+    title,
+    kind: 'number',
+    cell: (row) => count(of(row)),
+  });
+  if (!trainedHere) return [column('labelled already', (row) => row.trained + row.validation)];
+  const trained = column('trained on', (row) => row.trained);
+  if (scenes.every((row) => row.validation === 0)) return [trained];
+  return [trained, column('validated on', (row) => row.validation)];
 }

@@ -1,13 +1,15 @@
 import type { ReportContent } from './content.js';
 import { type Html, html } from './html.js';
+import { nextStage } from './next-stage.js';
 import { count, counted } from './numbers.js';
 import { MOST_DOTS, scoreHistogram, scoreScatter } from './plots.js';
 
 /** How the scores are distributed, and where the picks lie among them. */
-export function scoreSection({ candidates, selections = [] }: ReportContent): Html {
+export function scoreSection(content: ReportContent): Html {
+  const { candidates, selections = [], missingStage } = content;
   const number = candidates.viewEntropy.length;
   if (number === 0)
-    return html`<section id="scores"><h2>Scores</h2><p class="empty">No superpixel has a score.</p></section>`;
+    return html`<section id="scores"><h2>Scores</h2><p class="empty">No superpixel has a score${missingStage === 'select' ? undefined : nextStage(content)}.</p></section>`;
   return html`<section id="scores"><h2>Scores</h2>
 <p><b>View entropy</b> is high where the scene's evidence about a surface disagrees, over all views. <b>View divergence</b>
 is high where this view disagrees with the others. Of the ${counted(number, 'candidate')}, the pick is made in two

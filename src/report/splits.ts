@@ -1,9 +1,10 @@
-/** Splits of the labelled frames, as the page calls them. */
-export const SPLITS: Readonly<Record<string, string>> = {
-  trained: 'frames trained on',
-  validation: 'validation frames',
-  pool: 'other labelled frames',
-};
+import type { ReportContent } from './content.js';
+
+/** A split of the labelled frames, as the page calls it: nothing is known to be trained on where the network was given. */
+export function splitName(split: string, { trainedHere }: Pick<ReportContent, 'trainedHere'>): string {
+  if (split === 'trained') return trainedHere ? 'frames trained on' : 'frames labelled already';
+  return split === 'validation' ? 'validation frames' : 'other labelled frames';
+}
 
 /** Those whose figures tell most first: the pool's labels had no part in making the network. */
 const TELLING = ['pool', 'validation', 'trained'];

@@ -1,9 +1,12 @@
 import { Html } from './html.js';
 
-/** The page's style sheet; light or dark as the reader's system is. */
+/**
+ * The page's style sheet; light or dark as the reader's system is. Shades at the sides of `.scroll` show that there is
+ * more: covers in the colour of the surface move with what is scrolled, and lie over them at either end.
+ */
 export const STYLE = new Html(`
-:root{color-scheme:light dark;--page:#f6f6f4;--surface:#fff;--text:#1d1f23;--dim:#61656d;--line:#dddcd7;--bar:#7d8fa9;--strong:#24548f;--pick:#d6006f;--link:#1d56a3;--heat:36 84 143}
-@media (prefers-color-scheme:dark){:root{--page:#141619;--surface:#1d2024;--text:#e7e8ea;--dim:#9ba1ab;--line:#353a41;--bar:#7487a3;--strong:#8db8f0;--pick:#ff5aa9;--link:#8db8f0;--heat:141 184 240}}
+:root{color-scheme:light dark;--page:#f6f6f4;--surface:#fff;--text:#1d1f23;--dim:#61656d;--line:#dddcd7;--bar:#7d8fa9;--strong:#24548f;--pick:#d6006f;--link:#1d56a3;--shade:#0004;--heat:36 84 143}
+@media (prefers-color-scheme:dark){:root{--page:#141619;--surface:#1d2024;--text:#e7e8ea;--dim:#9ba1ab;--line:#353a41;--bar:#7487a3;--strong:#8db8f0;--pick:#ff5aa9;--link:#8db8f0;--shade:#000c;--heat:141 184 240}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--page);color:var(--text);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif}
@@ -44,7 +47,7 @@ nav{margin:16px 0 0;display:flex;flex-wrap:wrap;gap:4px 18px}
 .card dd{margin:0;font-weight:600;font-variant-numeric:tabular-nums}
 .card p{margin:0;font-size:13px;overflow-wrap:anywhere}
 details summary{cursor:pointer;color:var(--link);margin-bottom:8px}
-.scroll{overflow-x:auto;background:var(--surface);border:1px solid var(--line);border-radius:8px}
+.scroll{overflow-x:auto;border:1px solid var(--line);border-radius:8px;background:linear-gradient(to right,var(--surface) 12px,transparent) left/40px 100% no-repeat local,linear-gradient(to left,var(--surface) 12px,transparent) right/40px 100% no-repeat local,linear-gradient(to right,var(--shade),transparent) left/14px 100% no-repeat scroll,linear-gradient(to left,var(--shade),transparent) right/14px 100% no-repeat scroll,var(--surface)}
 table{border-collapse:collapse;font-size:13px;min-width:100%}
 th,td{padding:5px 12px;text-align:left;vertical-align:top}
 th{color:var(--dim);font-weight:500;vertical-align:bottom;border-bottom:1px solid var(--line)}
@@ -68,6 +71,7 @@ figcaption{margin-top:4px}
 .plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr));gap:14px;align-items:start}
 .plot{background:var(--surface);border:1px solid var(--line);border-radius:8px;padding:12px}
 .plot svg{--plot-background:var(--surface);width:100%;height:auto;font-size:12px;font-family:inherit}
+.plot:only-child{grid-column:1/-1;max-width:580px}
 .key{color:var(--pick);font-weight:600}
 .share{display:grid;grid-template-columns:minmax(60px,1fr) 6ch;gap:10px;align-items:center;min-width:140px}
 .share i{display:block;height:10px;background:var(--strong);border-radius:2px}

@@ -22,6 +22,7 @@ import {
 } from '../tables/schemas.js';
 import { type FrameKeys, storedProbabilities } from './origins.js';
 import type { Run } from './run.js';
+import { hasStoredMaps } from './run-state.js';
 import type { Scene } from './scene.js';
 
 /** Raised when the same maps and labels come to give other tables. */
@@ -41,11 +42,15 @@ export interface Measures {
  * Measures the stored probability maps against whatever labels the recording has: the frames trained on, those of
  * validation and the pool apart. Writes the tables of `Measures`, empty where there is nothing to measure. While maps
  * are missing there are no such tables: they would go stale with the next map. Frames that were skipped have none.
+ * Where the network's classes are not those of the labels nothing is measured, which the monitor is told.
  */
 export async function measureStage(run: Run, scenes: readonly Scene[]): Promise<Measures> {
+  const others = await otherClasses(run);
+  if (others !== undefined && run.recording.frames.some(({ labelled }) => labelled))
+    run.monitor.note(notMeasured(others, run.recording.classes));
   const known = await storedMeasures(run, scenes);
   if (known !== undefined) return known;
-  const measures = await measure(run, scenes);
+  const measures = await measure(run, scenes, others === undefined);
   const { folder } = run;
   if (measures.missing === 0) {
     const key = measuresKey(run, scenes);
@@ -91,7 +96,7 @@ interface LabelledFrame {
 }
 
 /** One pass over the stored maps, a frame at a time. */
-async function measure(run: Run, scenes: readonly Scene[]): Promise<Measures> {
+async function measure(run: Run, scenes: readonly Scene[], sameClasses: boolean): Promise<Measures> {
   const tables = {
     metrics: [] as MetricRow[],
     frameMetrics: [] as FrameMetricRow[],
@@ -99,7 +104,9 @@ async function measure(run: Run, scenes: readonly Scene[]): Promise<Measures> {
     calibration: [] as CalibrationRow[],
   };
   const labelled = await labelledFrames(run, scenes);
-  if (labelled.length === 0 || !(await sameClasses(run))) return { ...tables, missing: 0 };
+  if (labelled.length === 0 || !sameClasses) return { ...tables, missing: 0 };
+  if (!(await hasStoredMaps(run, scenes)))
+    return { ...tables, missing: labelled.filter(({ skipped }) => !skipped).length };
 
   const classes = distinctNames(run.recording.classes);
   const progress = run.monitor.begin('measure', labelled.length, 'frames');
@@ -160,13 +167,25 @@ function inSplits({ training, validation }: Run, labelled: readonly LabelledFram
 }
 
 /**
- * Whether class c of the maps is class c of the labels, as far as can be known: own maps do not name theirs, and a
- * network of the user's own need not.
+ * The classes of the maps, where class c of theirs is known not to be class c of the labels: own maps do not name
+ * theirs, and a network of the user's own need not.
  */
-async function sameClasses({ options, recording }: Run): Promise<boolean> {
-  if (options.model === null || options.probabilities !== null) return true;
+async function otherClasses({ options, recording }: Run): Promise<readonly string[] | undefined> {
+  if (options.model === null || options.probabilities !== null) return undefined;
   const classNames = await readClassNames(options.model);
-  return classNames === undefined || isDeepStrictEqual(classNames, recording.classes);
+  return isDeepStrictEqual(classNames, recording.classes) ? undefined : classNames;
+}
+
+function notMeasured(network: readonly string[], recording: readonly string[]): string {
+  const differs = network.findIndex((name, c) => name !== recording[c]);
+  const from = differs < 0 ? network.length : differs;
+  return `not measured: the network's ${network.length} classes (${someOf(network, from)}) are not the recording's ${recording.length} (${someOf(recording, from)})`;
+}
+
+/** Two names, with an ellipsis for those before and after. */
+function someOf(classes: readonly string[], from: number): string {
+  const [before, after] = [from > 0, from + 2 < classes.length].map((more) => (more ? ['…'] : []));
+  return [...before, ...classes.slice(from, from + 2), ...after].join(', ');
 }
 
 /**

@@ -3,7 +3,7 @@ import { BadFrameError } from '../errors.js';
 import { writeFileAtomically } from '../files.js';
 import { frameName } from '../frame.js';
 import { readClassNames } from '../model/inference/model-folder.js';
-import { type OptionValue, replayCommand } from '../report/command-line.js';
+import { kebab, type OptionValue, replayCommand } from '../report/command-line.js';
 import {
   type ComparedFrame,
   type Comparison,
@@ -28,11 +28,13 @@ import {
 } from '../tables/schemas.js';
 import { VERSION } from '../version.js';
 import { distinctNames, type Measures } from './measure.js';
-import { parseOptions, runOptions } from './options.js';
+import { parseOptions, type RunOptions, runOptions } from './options.js';
 import { type FrameKeys, storedProbabilities, storedSuperpixels } from './origins.js';
 import type { Run } from './run.js';
+import { missingStage, trainsNetwork } from './run-state.js';
 import type { Scene } from './scene.js';
 import { selectionsKey } from './select.js';
+import { networkConfig, trainingRecipe } from './training-plan.js';
 
 /**
  * Writes report.html from the run's tables and the recording's frames. Scenes and pictures go through one at a time.
@@ -42,10 +44,10 @@ import { selectionsKey } from './select.js';
  * @returns its path
  */
 export async function reportStage(run: Run, scenes: readonly Scene[], measures: Measures): Promise<string> {
-  const { folder, recording, options, size } = run;
+  const { folder, recording, size } = run;
   const selections = await readParquet(folder.runFile(SELECTIONS.name), SELECTIONS, selectionsKey(scenes));
   const picks = selections ?? [];
-  const survey = await surveyScenes(run, scenes, picks);
+  const survey = await surveyScenes(run, scenes, selections);
   const ranges = {
     viewEntropy: robustRange(survey.candidates.viewEntropy),
     viewDivergence: robustRange(survey.candidates.viewDivergence),
@@ -54,14 +56,16 @@ export async function reportStage(run: Run, scenes: readonly Scene[], measures: 
   const detail = { frames: interesting, ranges, classNames: await classNames(run) };
   const { pictures, cards } = await drawFrames(run, scenes, picks, detail);
 
-  const trainedHere = options.model === null && options.probabilities === null;
+  const trainedHere = await trainsNetwork(run);
   const page = renderReport({
     recording: basename(recording.path),
     format: recording.format,
     version: VERSION,
     command: replayCommand(recording.path, changedOptions(run)),
-    options: describedOptions(run),
+    options: describedOptions(run, trainedHere),
     size,
+    trainedHere,
+    missingStage: await missingStage(run, scenes),
     scenes: survey.scenes,
     skipped: survey.skipped,
     selections,
@@ -94,7 +98,7 @@ interface Survey {
 async function surveyScenes(
   run: Run,
   scenes: readonly Scene[],
-  picks: readonly SelectionRow[],
+  selections: readonly SelectionRow[] | undefined,
 ): Promise<Survey> {
   const summaries: SceneSummary[] = [];
   const skipped: SkippedFrame[] = [];
@@ -102,23 +106,24 @@ async function surveyScenes(
   const divergences: number[] = [];
   const meanEntropies = new Map<string, number>();
   for (const { name, entries, keys } of scenes) {
-    const frames =
-      (await readParquet(run.folder.sceneFile(FRAMES.name, name, 'parquet'), FRAMES, keys.frameRows)) ?? [];
-    const bad = frames.filter((row) => !row.used);
-    const trained = frames.filter((row) => row.trained);
-    const labelled = new Set(frames.filter((row) => row.trained || row.validation).map((row) => row.frame));
-    for (const { scene, frame, reason } of bad) skipped.push({ scene, frame, reason: reason ?? '' });
+    const file = run.folder.sceneFile(FRAMES.name, name, 'parquet');
+    const frames = await readParquet(file, FRAMES, keys.frameRows);
+    const bad = frames?.filter((row) => !row.used);
+    const names = entries.map(frameName);
+    for (const { scene, frame, reason } of bad ?? []) skipped.push({ scene, frame, reason: reason ?? '' });
 
     const total = { scored: 0, entropy: 0, divergence: 0 };
     const ofFrame = new Map<string, { sum: number; count: number }>();
-    for (const { frame, view_entropy, view_divergence } of await sceneScores(run, name, keys.scores)) {
+    const scores = await sceneScores(run, name, keys.scores);
+    for (const { frame, view_entropy, view_divergence } of scores ?? []) {
       if (view_entropy === null || view_divergence === null) continue;
       total.scored++;
       total.entropy += view_entropy;
       total.divergence += view_divergence;
       const mean = ofFrame.get(frame) ?? { sum: 0, count: 0 };
       ofFrame.set(frame, { sum: mean.sum + view_entropy, count: mean.count + 1 });
-      if (labelled.has(frame)) continue;
+      const place = frameName({ scene: name, id: frame });
+      if (run.training.has(place) || run.validation.has(place)) continue;
       entropies.push(view_entropy);
       divergences.push(view_divergence);
     }
@@ -128,14 +133,15 @@ async function surveyScenes(
     summaries.push({
       name,
       frames: entries.length,
-      used: frames.length - bad.length,
-      skipped: bad.length,
-      trained: trained.length,
+      used: frames?.filter((row) => row.used).length,
+      skipped: bad?.length,
+      trained: names.filter((each) => run.training.has(each)).length,
+      validation: names.filter((each) => run.validation.has(each)).length,
       points: (await readPoints(run.folder, name, keys.points))?.pixels.length,
-      scored: total.scored,
+      scored: scores && total.scored,
       viewEntropy: total.entropy / total.scored,
       viewDivergence: total.divergence / total.scored,
-      picks: picks.filter((pick) => pick.scene === name).length,
+      picks: selections?.filter((pick) => pick.scene === name).length,
     });
   }
   addUnlisted(run, summaries, skipped);
@@ -154,7 +160,7 @@ function addUnlisted(run: Run, summaries: SceneSummary[], skipped: SkippedFrame[
     if (at < 0) at = summaries.push({ ...NOTHING_USED, name: scene }) - 1;
     const { frames, skipped: before } = summaries[at];
     const isNew = !known.has(frameName({ scene, id }));
-    summaries[at] = { ...summaries[at], frames: frames + 1, skipped: before + (isNew ? 1 : 0) };
+    summaries[at] = { ...summaries[at], frames: frames + 1, skipped: (before ?? 0) + (isNew ? 1 : 0) };
     if (isNew) skipped.push({ scene, frame: id, reason: `${file}: ${reason}` });
   }
 }
@@ -164,6 +170,7 @@ const NOTHING_USED = {
   used: 0,
   skipped: 0,
   trained: 0,
+  validation: 0,
   points: undefined,
   scored: 0,
   viewEntropy: Number.NaN,
@@ -171,8 +178,9 @@ const NOTHING_USED = {
   picks: 0,
 };
 
-async function sceneScores(run: Run, scene: string, key: string): Promise<readonly ScoreRow[]> {
-  return (await readParquet(run.folder.sceneFile(SCORES.name, scene, 'parquet'), SCORES, key)) ?? [];
+/** Undefined where none are stored of these inputs. */
+async function sceneScores(run: Run, scene: string, key: string): Promise<readonly ScoreRow[] | undefined> {
+  return await readParquet(run.folder.sceneFile(SCORES.name, scene, 'parquet'), SCORES, key);
 }
 
 /** Names of the frames to show in detail: those with most picks, or of highest mean entropy where none are picked. */
@@ -207,6 +215,7 @@ async function drawFrames(
 ): Promise<{ pictures: ReadonlyMap<string, FramePicture>; cards: readonly PickCard[] }> {
   const first = picks.slice(0, MOST_CARDS);
   const shown = new Set([...first.map(nameOf), ...detail.frames]);
+  if (shown.size === 0) return { pictures: new Map(), cards: [] };
   const pictures = new Map<string, FramePicture>();
   const views = new Map<SelectionRow, number>();
   const progress = run.monitor.begin('report', shown.size, 'frames');
@@ -214,7 +223,8 @@ async function drawFrames(
     const entries = scene.entries.filter((entry) => shown.has(frameName(entry)));
     if (entries.length === 0) continue;
     const scores = new Map<string, ScoreRow[]>(entries.map((entry) => [entry.id, []]));
-    for (const row of await sceneScores(run, scene.name, scene.keys.scores)) scores.get(row.frame)?.push(row);
+    for (const row of (await sceneScores(run, scene.name, scene.keys.scores)) ?? [])
+      scores.get(row.frame)?.push(row);
     for (const pick of first) {
       if (pick.scene !== scene.name) continue;
       const row = scores.get(pick.frame)?.find(({ superpixel }) => superpixel === pick.superpixel);
@@ -306,12 +316,36 @@ function changedOptions(run: Run): Record<string, OptionValue> {
   return Object.fromEntries(Object.entries(run.options).filter(([name, value]) => value !== standard[name]));
 }
 
-function describedOptions(run: Run): ReportOption[] {
+/** @param trainedHere else the training options have no effect */
+function describedOptions(run: Run, trainedHere: boolean): ReportOption[] {
   const changed = changedOptions(run);
-  return Object.entries(runOptions.shape).map(([name, field]) => ({
-    name,
-    meaning: field.description ?? '',
-    value: `${run.options[name as keyof typeof run.options] ?? '–'}`,
-    isDefault: !(name in changed),
-  }));
+  const effective: EffectiveValues = { workers: 'one a core', ...(trainedHere && trainingValues(run)) };
+  return Object.entries(runOptions.shape).map(([key, field]) => {
+    const name = key as keyof RunOptions;
+    return {
+      name: kebab(name),
+      meaning: field.description ?? '',
+      value: `${run.options[name] ?? effective[name] ?? '–'}`,
+      isDefault: !(name in changed),
+    };
+  });
+}
+
+/** What stands for options that were not given. */
+type EffectiveValues = Partial<Record<keyof RunOptions, string>>;
+
+function trainingValues({ options, recording, training }: Run): EffectiveValues {
+  const { width, head } = networkConfig(options, recording.classes.length);
+  const recipe = trainingRecipe(options, Math.max(1, training.size));
+  const { steps, patience, crop, augment, learningRate, decay } = recipe;
+  return {
+    width: `${width} (by profile)`,
+    head: `${head} (by profile)`,
+    steps: `${steps} (by ${options.epochs === null ? 'profile' : 'epochs'})`,
+    patience: `${patience ?? 'none'} (by profile)`,
+    crop: `${crop.width}x${crop.height} (by profile)`,
+    augment: `${augment.join(',') || 'none'} (by profile)`,
+    learningRate: `${learningRate} (by profile)`,
+    decayEpoch: `${decay === 'poly' ? 'none' : decay} (by profile)`,
+  };
 }

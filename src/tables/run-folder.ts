@@ -49,9 +49,11 @@ export class RunFolder {
     const holder = await readFile(file, 'utf8')
       .then((text) => JSON.parse(text) as { pid?: unknown; host?: unknown })
       .catch(() => undefined); // none, or cut short by a kill
-    if (holder?.host === hostname() && holder.pid !== process.pid && isRunning(Number(holder.pid)))
+    const isHere = holder?.host === hostname();
+    if (isHere && holder?.pid === process.pid && locks.has(file)) return;
+    if (isHere && holder?.pid !== process.pid && isRunning(Number(holder?.pid)))
       throw new UserError(
-        `Another viewal (process ${holder.pid}) is working in ${this.path}: wait for it to end, or use another folder.`,
+        `Another viewal (process ${holder?.pid}) is working in ${this.path}: wait for it to end, or use another folder.`,
       );
     await writeFileAtomically(file, JSON.stringify({ pid: process.pid, host: hostname() }));
     if (locks.size === 0) {

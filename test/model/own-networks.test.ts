@@ -254,10 +254,10 @@ describe('a LayersModel', () => {
         conv(3, 2),
       ),
     );
-    const refused = start(folder, 20);
+    const refused = start(folder, 4);
     await expect(refused).rejects.toThrow(UserError);
     await expect(refused).rejects.toThrow(
-      'the network has no active dropout: its 64 draws of one image are identical. Expected a LayersModel with dropout layers or a graph that draws random numbers; --draws 1 does without.',
+      'the network has no active dropout: its draws of one image are identical. Expected a LayersModel with dropout layers or a graph that draws random numbers; --draws 1 does without.',
     );
     const model = await tfl.loadLayersModel({ load: async () => await artifacts(folder) });
     const expected = tf.softmax(model.predict(imageOf(frame('1'))) as tf.Tensor).dataSync();
@@ -547,19 +547,30 @@ describe('a model that cannot be used', () => {
     await writeFile(file, text.slice(0, 100));
     await refuse(folder).toThrow(/model\.json is not JSON/);
     await writeFile(file, '{"format":"layers-model"}');
-    await refuse(folder).toThrow(/no TensorFlow\.js model that can be used at modelTopology/);
+    await refuse(folder).toThrow(/no TensorFlow\.js model that can be used: it has no modelTopology\.$/);
+    await writeFile(file, '[]');
+    await refuse(folder).toThrow(/can be used: it is a list of 0; expected an object\.$/);
+    await writeFile(file, text.replace('"layers-model"', '"keras"'));
+    await refuse(folder).toThrow(/: format is "keras"; expected layers-model or graph-model\.$/);
     await writeFile(
       file,
       text.replace('"float32","', '"float32","').replace('"dtype":"float32"}', '"dtype":"string"}'),
     );
-    await refuse(folder).toThrow(/weightsManifest.*weights.*\(conv2d.*\/kernel\)\.dtype/);
+    await refuse(folder).toThrow(
+      /: weightsManifest\.0\.weights\.0 \(conv2d.*\/kernel\)\.dtype is "string"; expected float32, int32 or bool\.$/,
+    );
     await writeFile(file, text.replace('group1-shard1.bin', '../../group1-shard1.bin'));
     await refuse(folder).toThrow('names a weight file outside its own folder: ../../group1-shard1.bin');
-    await writeFile(
-      file,
-      text.replace('"layers-model"', '"layers-model","userDefinedMetadata":{"input":"0..2"}'),
-    );
-    await refuse(folder).toThrow(/model\.json, userDefinedMetadata\.input/);
+    const metadata: [string, RegExp][] = [
+      ['{"input":"0..2"}', /userDefinedMetadata: input is "0\.\.2"; expected -1\.\.1, 0\.\.1 or 0\.\.255\.$/],
+      ['{"classes":["a"]}', /userDefinedMetadata: classes is a list of 1; expected at least 2\.$/],
+      ['{"classes":["a",7]}', /userDefinedMetadata: classes\.1 is 7; expected text\.$/],
+      ['{"classes":null}', /userDefinedMetadata: classes is null; expected a list\.$/],
+    ];
+    for (const [json, message] of metadata) {
+      await writeFile(file, text.replace('"layers-model"', `"layers-model","userDefinedMetadata":${json}`));
+      await refuse(folder).toThrow(message);
+    }
     await expect(loadModel(join(folder, 'nothing'))).rejects.toThrow('holds no network');
   });
 

@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { UserError } from '../../errors.js';
 import { loadClassNames, loadNetwork, MODEL_FILE } from '../checkpoint.js';
 import type { Network } from '../network.js';
@@ -11,7 +11,7 @@ export type Model = { readonly kind: 'deeplab'; readonly network: Network } | Tf
 /**
  * Reads a model folder: model.safetensors (a checkpoint of ours), else model.json (a TensorFlow.js model).
  *
- * @param path the folder, or the path of a model.json itself
+ * @param path the folder, or the path of a model.safetensors or model.json itself
  * @throws UserError if there is neither, or it cannot be read whole
  */
 export async function loadModel(path: string): Promise<Model> {
@@ -35,13 +35,31 @@ type Found =
   | { readonly checkpoint: string; readonly tfjs?: never }
   | { readonly tfjs: string; checkpoint?: never };
 
+/** Where a run folder, which users name instead, has its own network. */
+const MODEL_OF_RUN = 'model';
+
+/** Names of files that hold pretrained weights, not a network that can be run here. */
+const WEIGHTS_FILE = /\.(tflite|h5|keras|pth|pt|safetensors)$/i;
+
 function find(path: string): Found {
+  const found = findIn(path);
+  if (found !== undefined) return found;
+  const expected = `expected a folder with ${MODEL_FILE} (a checkpoint of ours) or ${TFJS_FILE} (a TensorFlow.js model)`;
+  if (isFile(path) && WEIGHTS_FILE.test(path)) {
+    throw new UserError(
+      `${path} holds no network that can be used as it is: ${expected}; to train from its weights, where they are MobileNetV2's, run viewal weights import on it, or train with --init ${path}.`,
+    );
+  }
+  const model = join(path, MODEL_OF_RUN);
+  const advice = findIn(model) === undefined ? expected : `it is a run folder, whose network is ${model}`;
+  throw new UserError(`${path} holds no network: ${advice}.`);
+}
+
+function findIn(path: string): Found | undefined {
   if (isFile(join(path, MODEL_FILE))) return { checkpoint: path };
+  if (basename(path) === MODEL_FILE && isFile(path)) return { checkpoint: dirname(path) };
   const tfjs = [path, join(path, TFJS_FILE)].find((file) => file.endsWith('.json') && isFile(file));
-  if (tfjs !== undefined) return { tfjs };
-  throw new UserError(
-    `${path} holds no network: expected a folder with ${MODEL_FILE} (a checkpoint of ours) or ${TFJS_FILE} (a TensorFlow.js model).`,
-  );
+  return tfjs === undefined ? undefined : { tfjs };
 }
 
 function isFile(path: string): boolean {

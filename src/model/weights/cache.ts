@@ -84,7 +84,7 @@ export async function findBackbone(
 /** A file of the cache: what it holds, or why it is of no use. */
 export type CachedBackbone =
   | { readonly file: string; readonly backbone: Backbone }
-  | { readonly file: string; readonly error: UserError };
+  | { readonly file: string; readonly width: BackboneWidth; readonly error: UserError };
 
 /** Every cached backbone, widest first. */
 export async function listBackbones(folder = weightsFolder()): Promise<CachedBackbone[]> {
@@ -96,7 +96,7 @@ export async function listBackbones(folder = weightsFolder()): Promise<CachedBac
       if (backbone !== undefined) cached.push({ file, backbone });
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
-      cached.push({ file, error });
+      cached.push({ file, width, error });
     }
   }
   return cached;

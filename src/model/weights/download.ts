@@ -106,7 +106,7 @@ function reasonOf(error: unknown, patience: number): string {
     case 'EAI_AGAIN':
     case 'ENETUNREACH':
     case 'EHOSTUNREACH':
-      return 'this machine has no way to it';
+      return 'it cannot be reached from here';
     case 'ECONNREFUSED':
       return 'the connection was refused';
     case 'ECONNRESET':

@@ -5,10 +5,11 @@ import { UserError } from '../../errors.js';
 import { isMissing } from '../../files.js';
 import { assemble } from './assemble.js';
 import type { Backbone, ImageClassifier } from './backbone.js';
+import { loadBackbone } from './cache.js';
 import { HDF5_SIGNATURE, readHdf5 } from './formats/hdf5.js';
 import { Malformed } from './formats/malformed.js';
 import { readSafetensors } from './formats/safetensors.js';
-import type { StoredTensor } from './formats/stored-tensor.js';
+import type { StoredTensor, StoredTensors } from './formats/stored-tensor.js';
 import { groupTensors, parseManifest } from './formats/tfjs-manifest.js';
 import { readTflite, TFLITE_IDENTIFIER } from './formats/tflite.js';
 import { readLegacyTorch, readTorchArchive } from './formats/torch.js';
@@ -38,25 +39,39 @@ const LONGEST_REASON = 400;
 const EXPECTED =
   'Keras .h5, .keras or TensorFlow.js model.json, TensorFlow Lite .tflite, or PyTorch .safetensors or .pth';
 
+/** In the folder of a TensorFlow.js model. */
+const MODEL_JSON = 'model.json';
+
+/** How the formats of our own files begin, before the version. */
+const OWN_BACKBONE = 'viewal-backbone-';
+const OWN_NETWORK = 'viewal-deeplab-';
+
 /**
- * Reads MobileNetV2 from a file of another project. The format is known by the first bytes, not by the name.
+ * Reads MobileNetV2 from a file of another project, or from one that `saveBackbone` wrote. The format is known by the
+ * first bytes, not by the name.
  *
- * @param file path; of a TensorFlow.js model its model.json, with the shards beside it
+ * @param path a file, or the folder of a TensorFlow.js model.json; its shards lie beside it
  * @throws UserError, one sentence, if the file cannot be read, is truncated, corrupt or another network; it names the
  *   layer or tensor at fault
  */
-export async function importBackbone(file: string): Promise<Imported> {
+export async function importBackbone(path: string): Promise<Imported> {
+  const file = await fileAt(path);
   const hash = createHash('sha256');
   // Of all files together, since a manifest may name one shard many times.
   let left = LARGEST_FILE;
-  const read = async (path: string) => {
-    const bytes = await readBounded(path, left);
+  const read = async (part: string) => {
+    const bytes = await readBounded(part, left);
     left -= bytes.length;
     hash.update(bytes);
     return bytes;
   };
   try {
-    const { layers, format } = await contentOf(await read(file), (shard) => read(join(dirname(file), shard)));
+    const bytes = await read(file);
+    const own = isSafetensors(bytes) ? `${readSafetensors(bytes).format}` : '';
+    if (own.startsWith(OWN_BACKBONE)) return { backbone: await loadBackbone(file), classifier: undefined };
+    if (own.startsWith(OWN_NETWORK))
+      throw new Malformed('it is a whole network of viewal: use it with --model');
+    const { layers, format } = await contentOf(bytes, (shard) => read(join(dirname(file), shard)));
     const { classifier, ...assembled } = assemble(layers);
     const source = `${basename(file)} (${format})`;
     return { backbone: { ...assembled, source, sha256: hash.digest('hex') }, classifier };
@@ -70,6 +85,18 @@ export async function importBackbone(file: string): Promise<Imported> {
 function onOneLine(reason: string): string {
   const start = reason.length > LONGEST_REASON ? `${reason.slice(0, LONGEST_REASON)}…` : reason;
   return start.replace(/[\p{Cc}\u2028\u2029]/gu, '\ufffd');
+}
+
+/** The file itself, or of a folder its model.json. @throws UserError if the folder has none */
+async function fileAt(path: string): Promise<string> {
+  const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+  if (!isFolder) return path;
+  const file = join(path, MODEL_JSON);
+  const found = await stat(file).catch(() => undefined);
+  if (found?.isFile()) return file;
+  throw new UserError(
+    `${path} is a folder without a ${MODEL_JSON}: expected a file that holds MobileNetV2 as ${EXPECTED}.`,
+  );
 }
 
 /** @param most bytes that may be read */
@@ -94,8 +121,8 @@ async function readBounded(file: string, most: number): Promise<Buffer> {
 async function contentOf(bytes: Buffer, shard: (path: string) => Promise<Buffer>): Promise<Content> {
   const starts = (signature: string, at = 0) =>
     bytes.toString('latin1', at, at + signature.length) === signature;
-  // First, since its length before the JSON may begin like any other format; it is below 2^56.
-  if (bytes[7] === 0 && starts('{', 8)) return stateDictContent(readSafetensors(bytes));
+  // First, since its length before the JSON may begin like any other format.
+  if (isSafetensors(bytes)) return stateDictContent(readSafetensors(bytes).tensors);
   if (starts(TFLITE_IDENTIFIER, 4)) return { layers: readTflite(bytes), format: 'TensorFlow Lite' };
   if (starts(HDF5_SIGNATURE)) return { layers: layersOfKeras(readHdf5(bytes)), format: 'Keras HDF5' };
   if (starts('PK\x03\x04')) return archiveContent(bytes);
@@ -104,13 +131,18 @@ async function contentOf(bytes: Buffer, shard: (path: string) => Promise<Buffer>
   throw new Malformed(`it is none of the formats known here: ${EXPECTED}`);
 }
 
+/** Eight bytes of length, which is below 2^56, then JSON. */
+function isSafetensors(bytes: Buffer): boolean {
+  return bytes[7] === 0 && bytes[8] === '{'.charCodeAt(0);
+}
+
 function archiveContent(bytes: Buffer): Content {
   const keras = readZip(bytes).get('model.weights.h5');
   if (keras === undefined) return stateDictContent(readTorchArchive(bytes));
   return { layers: layersOfKeras(readHdf5(keras())), format: 'Keras' };
 }
 
-function stateDictContent(tensors: ReturnType<typeof readSafetensors>): Content {
+function stateDictContent(tensors: StoredTensors): Content {
   const { layers, project } = layersOfStateDict(tensors);
   return { layers, format: `PyTorch, ${project}` };
 }

@@ -40,6 +40,7 @@ describe('the cache', () => {
     expect(await findBackbone(0.35, folder)).toEqual(backbone);
     expect(await findBackbone(1, folder)).toBeUndefined();
     expect(await listBackbones(folder)).toEqual([{ file: saved, backbone }]);
+    expect(await importBackbone(saved)).toEqual({ backbone, classifier: undefined });
   });
 
   test('refuses a broken file or another, naming it', async () => {
@@ -49,6 +50,7 @@ describe('the cache', () => {
     const { backbone } = await importBackbone(file);
     const other = { ...backbone, tensors: new Map([...backbone.tensors].slice(1)) };
     const saved = await saveBackbone(other, folder);
+    await expect(importBackbone(saved)).rejects.toThrow(/tensor backbone\/stem\/weights has shape \[none\]/);
     await expect(loadBackbone(saved)).rejects.toThrow(
       /tensor backbone\/stem\/weights has shape \[none\], expected .*; import or fetch the weights again\.$/,
     );
@@ -71,6 +73,7 @@ test('a broken file does not hide the others', async () => {
   expect(await listBackbones(folder)).toEqual([
     {
       file: broken,
+      width: 1,
       error: expect.objectContaining({ message: expect.stringMatching(/ is broken; import/) }),
     },
     { file: sound, backbone },

@@ -37,9 +37,11 @@ test('viewal weights imports into the cache, lists it, and says what is wrong in
   expect((await viewal(cache, 'list')).stdout).toBe(imported.stdout);
 
   await writeFile(join(cache, 'weights', 'mobilenet_v2_1.safetensors'), 'no weights');
-  const both = (await viewal(cache, 'list')).stdout;
-  expect(both).toMatch(/^.*mobilenet_v2_1\.safetensors is broken; import or fetch the weights again\.\n/);
-  expect(both.endsWith(imported.stdout)).toBe(true);
+  const both = await viewal(cache, 'list');
+  expect(both).toMatchObject({ code: 1, stdout: imported.stdout });
+  expect(both.stderr).toMatch(
+    /^error: MobileNetV2 of width 1: .*mobilenet_v2_1\.safetensors is broken; import or fetch the weights again\.\n$/,
+  );
 
   const mistakes: [string[], RegExp][] = [
     [['import', '/nowhere'], /^error: Cannot read \/nowhere: no such file; expected MobileNetV2 as .*\.\n$/],

@@ -4,6 +4,7 @@ import { gunzipSync } from 'node:zlib';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startBackend } from '../../../src/model/backend.js';
+import { saveNetwork } from '../../../src/model/checkpoint.js';
 import { features } from '../../../src/model/deeplab.js';
 import { FoldedLayers } from '../../../src/model/inference/folded-layers.js';
 import type { HostTensor, Network } from '../../../src/model/network.js';
@@ -151,6 +152,11 @@ describe('the same function comes out of every format', () => {
 });
 
 describe('what must not change what is imported', () => {
+  test('whether model.json or its folder is named', async () => {
+    const file = await writtenModel(graphModel(source, 'folded'));
+    expect(await importBackbone(dirname(file))).toEqual(await importBackbone(file));
+  });
+
   test('the length of a safetensors header', async () => {
     // Its low byte then is that of the PROTO opcode, with which every pickle begins.
     const bytes = safetensorsFile(stateDict(source, 'torchvision'));
@@ -381,6 +387,20 @@ describe('what does not fit is refused in one sentence that names it', () => {
       'a pickle that runs code',
       () => evil('\x80\x02cos\nsystem\nX\x02\x00\x00\x00ls\x85R.'),
       /asks to call os\.system, which no file of weights needs/,
+    ],
+    [
+      'a folder without model.json',
+      () => temporaryFolder(),
+      /is a folder without a model\.json: expected a file/,
+    ],
+    [
+      'a network of our own',
+      async () => {
+        const folder = await temporaryFolder();
+        await saveNetwork(folder, source.network, 1);
+        return join(folder, 'model.safetensors');
+      },
+      /cannot be imported: it is a whole network of viewal: use it with --model\.$/,
     ],
     ['a pickle of other things', () => evil('\x80\x02I1\n.'), /holds more than weights/],
   ];

@@ -177,7 +177,7 @@ function tryOut(network: OwnNetwork, model: TfjsModel, { draws, seed }: McDropou
   }
   if (!differ) {
     throw new UserError(
-      `${file}: the network has no active dropout: its ${tries} draws of one image are identical. Expected a LayersModel with dropout layers or a graph that draws random numbers; --draws 1 does without.`,
+      `${file}: the network has no active dropout: its draws of one image are identical. Expected a LayersModel with dropout layers or a graph that draws random numbers; --draws 1 does without.`,
     );
   }
   return { classes, givesProbabilities: areProbabilities(finite, classes) };

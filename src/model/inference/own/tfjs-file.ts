@@ -5,6 +5,7 @@ import type { io } from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { UserError } from '../../../errors.js';
 import { staysInside } from '../../../files.js';
+import { describeIssue } from './schema-issue.js';
 
 /** The file of a TensorFlow.js model; its weights lie in shards beside it. */
 export const TFJS_FILE = 'model.json';
@@ -122,20 +123,12 @@ async function readModelJson(file: string): Promise<{ text: Buffer; content: Tfj
     throw new UserError(`${file} is not JSON: expected a TensorFlow.js model.`);
   }
   const parsed = fileSchema.safeParse(json);
-  if (!parsed.success) throw malformed(file, json, parsed.error.issues[0]);
+  if (!parsed.success) {
+    throw new UserError(
+      `${file} is no TensorFlow.js model that can be used: ${describeIssue(json, parsed.error.issues[0])}.`,
+    );
+  }
   return { text, content: parsed.data };
-}
-
-function malformed(file: string, json: unknown, { path, message }: z.core.$ZodIssue): UserError {
-  // A path through a weight is told by the weight's name, which its owner knows, not by its number.
-  let at = json;
-  const steps = path.map((step) => {
-    at = (at as Record<PropertyKey, unknown> | undefined)?.[step];
-    const name = (at as { name?: unknown } | undefined)?.name;
-    return typeof name === 'string' ? `${String(step)} (${name})` : String(step);
-  });
-  const where = steps.length === 0 ? '' : ` at ${steps.join('.')}`;
-  return new UserError(`${file} is no TensorFlow.js model that can be used${where}: ${message}.`);
 }
 
 function kindOf({ format, modelTopology }: TfjsFile): TfjsModel['kind'] {
@@ -148,8 +141,8 @@ function kindOf({ format, modelTopology }: TfjsFile): TfjsModel['kind'] {
 function metadataOf({ userDefinedMetadata }: TfjsFile, file: string): TfjsMetadata {
   const parsed = metadataSchema.safeParse(userDefinedMetadata ?? {});
   if (!parsed.success) {
-    const { path, message } = parsed.error.issues[0];
-    throw new UserError(`${file}, userDefinedMetadata.${path.join('.')}: ${message}.`);
+    const issue = describeIssue(userDefinedMetadata, parsed.error.issues[0]);
+    throw new UserError(`${file}, userDefinedMetadata: ${issue}.`);
   }
   return { input: parsed.data.input, classNames: parsed.data.classes };
 }

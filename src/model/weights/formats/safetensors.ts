@@ -1,6 +1,12 @@
 import { ByteView } from './byte-view.js';
 import { Malformed } from './malformed.js';
-import { decodeNumbers, elementCount, type NumberType, type StoredTensor } from './stored-tensor.js';
+import {
+  decodeNumbers,
+  elementCount,
+  type NumberType,
+  type StoredTensor,
+  type StoredTensors,
+} from './stored-tensor.js';
 
 const TYPES: Readonly<Record<string, NumberType>> = {
   F16: 'float16',
@@ -19,8 +25,14 @@ interface HeaderEntry {
   readonly data_offsets?: unknown;
 }
 
-/** The tensors of any safetensors file, of any number type; our own files have a stricter reader. */
-export function readSafetensors(bytes: Uint8Array): Map<string, StoredTensor> {
+interface Safetensors {
+  /** What the file's metadata give as its format; PyTorch writes `pt`. */
+  readonly format: unknown;
+  readonly tensors: StoredTensors;
+}
+
+/** Any safetensors file, with tensors of any number type; our own files have a stricter reader. */
+export function readSafetensors(bytes: Uint8Array): Safetensors {
   const view = new ByteView(bytes);
   const headerLength = view.u64(0);
   const header = parseObject(Buffer.from(view.slice(8, headerLength, 'its header')).toString('utf8'));
@@ -29,7 +41,8 @@ export function readSafetensors(bytes: Uint8Array): Map<string, StoredTensor> {
   for (const [name, entry] of Object.entries(header)) {
     if (name !== '__metadata__') tensors.set(name, storedTensor(name, entry as HeaderEntry | null, data));
   }
-  return tensors;
+  const metadata = header.__metadata__ as { readonly format?: unknown } | null | undefined;
+  return { format: metadata?.format, tensors };
 }
 
 function storedTensor(name: string, entry: HeaderEntry | null, data: ByteView): StoredTensor {
