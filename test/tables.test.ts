@@ -208,6 +208,7 @@ describe('the run folder', () => {
     await RunFolder.open(run.path);
     expect(await readdir(run.path)).toEqual([
       'film.mkv.partial',
+      'lock.json',
       'run.json',
       `y.arrow.${process.pid}-0.partial`,
     ]);
