@@ -106,11 +106,6 @@ export class Trainer {
     return trainer;
   }
 
-  /** Replicas that a batch is shared out among. */
-  get workers(): number {
-    return this.replicas.length;
-  }
-
   /** Runs the steps that are left, yielding after each; stop reading to pause, and read `state()` to save. */
   async *run(): AsyncGenerator<TrainingStep, void, undefined> {
     let samples = this.loadSamples(this.step);
