@@ -269,6 +269,66 @@ export const CALIBRATION = {
   },
 } as const satisfies ParquetSchema;
 
+const roundColumns = {
+  strategy: { type: 'string', meaning: 'what chose the regions, as given to --strategy' },
+  seed: { type: 'int', meaning: 'seed of the run: seed set, training and every draw depend on it' },
+  round: { type: 'int', meaning: '0: trained on the seed set' },
+} as const;
+
+const share = (meaning: string) => ({ type: 'double', meaning }) as const;
+
+export const LABELS = {
+  name: 'labels',
+  rows: 'one a region that a person labelled before the round trained, in order of labelling; one file a round',
+  columns: {
+    scene,
+    frame,
+    unit: { type: 'string', meaning: 'what was labelled in one go: image, window or superpixel' },
+    superpixel: { type: 'int?', meaning: 'superpixel id within its frame; null for other units' },
+    left: { type: 'int?', unit: 'pixels', meaning: 'first column of a window; null for other units' },
+    top: { type: 'int?', unit: 'pixels', meaning: 'first row of a window' },
+    width: { type: 'int?', unit: 'pixels', meaning: 'width of a window' },
+    height: { type: 'int?', unit: 'pixels', meaning: 'height of a window' },
+    pixels: { type: 'int', unit: 'pixels', meaning: 'pixels that it added to what was labelled' },
+    classes: { type: 'int', meaning: 'distinct classes that the label has there (paper, Fig. 8)' },
+    minutes: { type: 'double', unit: 'min', meaning: 'time that a person takes for it (paper, §4.3)' },
+    clicks: { type: 'double', unit: 'clicks', meaning: 'the same in superpixels labelled by one click each' },
+    by: { type: 'string', meaning: 'who labelled it: seed set, or the name of the annotator' },
+    round: { type: 'int', meaning: 'first round that trained on it' },
+    rank: { type: 'int?', meaning: 'its place among those selected for that round, from 1; null in the seed set' },
+    score: { type: 'double?', meaning: 'what the strategy ranked it by, in its own unit; null in the seed set' },
+  },
+} as const satisfies ParquetSchema;
+
+export const ROUNDS = {
+  name: 'rounds',
+  rows: 'one a round of a run: what it trained on, what that cost, how good the network was; one file a run',
+  columns: {
+    ...roundColumns,
+    labelled_pixels: { type: 'double', unit: 'pixels', meaning: 'pixels that people labelled' },
+    labelled_share: share('the same of all pixels of the pool, in [0, 1]'),
+    regions: { type: 'int', meaning: 'regions that people labelled, images of the seed set included' },
+    minutes: { type: 'double', unit: 'min', meaning: 'time that it took them (paper, §4.3)' },
+    clicks: { type: 'double', unit: 'clicks', meaning: 'the same in superpixels labelled by one click each' },
+    effort: share('that time over the time for labelling the whole pool image by image (paper, Fig. 9)'),
+    carried_pixels: { type: 'double', unit: 'pixels', meaning: 'pixels with a label carried from another view' },
+    pseudo_pixels: { type: 'double', unit: 'pixels', meaning: "pixels with a label of the network's own" },
+    miou: { type: 'double?', meaning: 'mean IoU on the test frames, in [0, 1]; null if no pixel is labelled' },
+    pixel_accuracy: { type: 'double?', meaning: 'share of their labelled pixels predicted right' },
+    mean_class_accuracy: { type: 'double?', meaning: 'that share in each class, averaged over the classes' },
+    test_frames: { type: 'int', unit: 'frames', meaning: 'frames measured on, none of them in the pool' },
+  },
+} as const satisfies ParquetSchema;
+
+export const TRAINING_LABELS = {
+  name: 'training_labels',
+  rows: 'one a pixel, in raster order; one file a frame of a round that has labels',
+  columns: {
+    label: { type: 'uint8', meaning: 'class trained on; 255 = none (paper, Fig. 6)' },
+    origin: { type: 'uint8', meaning: '0 none, 1 a person, 2 carried from another view, 3 the network itself' },
+  },
+} as const satisfies ArrowSchema;
+
 export const SUPERPIXELS = {
   name: 'superpixels',
   rows: 'one a pixel, in raster order; one file a frame',
@@ -324,6 +384,8 @@ export const POINTS = {
   },
 } as const satisfies ArrowSchema;
 
+export type LabelRow = Row<typeof LABELS>;
+export type RoundRow = Row<typeof ROUNDS>;
 export type FrameRow = Row<typeof FRAMES>;
 export type ScoreRow = Row<typeof SCORES>;
 export type PickRow = Row<typeof PICKS>;
@@ -346,5 +408,13 @@ export const PARQUET_TABLES: readonly ParquetSchema[] = [
   FRAME_METRICS,
   CONFUSION,
   CALIBRATION,
+  LABELS,
+  ROUNDS,
 ];
-export const ARROW_TABLES: readonly ArrowSchema[] = [SUPERPIXELS, PROBABILITIES, INCIDENCES, POINTS];
+export const ARROW_TABLES: readonly ArrowSchema[] = [
+  SUPERPIXELS,
+  PROBABILITIES,
+  INCIDENCES,
+  POINTS,
+  TRAINING_LABELS,
+];
