@@ -3,8 +3,9 @@ import type { Frame } from '../src/frame.js';
 import { type ProbabilityMap, toHalves } from '../src/model/probability-map.js';
 import { random } from '../src/random.js';
 import { openRecording } from '../src/sources/open.js';
-import { binIncidences } from '../src/store/bin.js';
+import { sumIncidences } from '../src/store/bin.js';
 import { CpuPointStore } from '../src/store/cpu-point-store.js';
+import { footprintOf } from '../src/store/footprint.js';
 import type { Incidences } from '../src/store/incidences.js';
 import { seeds } from '../src/superpixels/seeds.js';
 import type { Superpixels } from '../src/superpixels/superpixels.js';
@@ -54,7 +55,7 @@ async function timeStore(count: number, classes: number) {
   };
   for (let i = 0; i < count; i++) {
     const { frame, superpixels, map } = frames[i % frames.length];
-    const rows = await clock('bin', () => binIncidences(frame, superpixels, map, 0.02));
+    const rows = await clock('bin', () => sumIncidences(footprintOf(frame, superpixels, 0.02), map));
     await clock('integrate', () => store.integrate(rows, `${i}`));
     if (i < frames.length) kept.push(rows);
     spent.rows += rows.pixels.length / count;

@@ -234,7 +234,7 @@ describe('bad input', () => {
     [{ probabilities: '/nowhere' }, /probabilities: there is no folder/],
     [{ width: 0.5 as 1 }, /width: expected a width of 0.35 or 1.0/],
     [{ views: 'all' as 'store' }, /views: expected store or pairwise/],
-    [{ draws: 0 }, /draws/],
+    [{ draws: -1 }, /draws/],
     [{ labelled: '99' }, /expected 1 to 8, the labelled frames/],
     [{ labelled: '/nowhere' }, /expected auto, all, a share/],
   ])('option %o stops at once with one sentence', async (options, message) => {

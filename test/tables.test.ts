@@ -4,10 +4,17 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { UserError } from '../src/errors.js';
-import { binIncidences } from '../src/store/bin.js';
+import { sumIncidences } from '../src/store/bin.js';
 import { CpuPointStore } from '../src/store/cpu-point-store.js';
+import { footprintOf } from '../src/store/footprint.js';
 import { readArrow, readArrowMetadata, writeArrow } from '../src/tables/arrow.js';
-import { incidenceTable, probabilityTable, superpixelTable } from '../src/tables/frame-tables.js';
+import {
+  footprintTable,
+  frameInfo,
+  incidenceTable,
+  probabilityTable,
+  superpixelTable,
+} from '../src/tables/frame-tables.js';
 import { readParquet, writeParquet } from '../src/tables/parquet.js';
 import { readPoints, writePoints } from '../src/tables/points-table.js';
 import { RunFolder } from '../src/tables/run-folder.js';
@@ -101,7 +108,7 @@ describe('Arrow tables', () => {
   test('of a frame read back as written', async () => {
     const run = await newRun();
     const { frame, superpixels, probabilities } = randomFrame(1);
-    const incidences = binIncidences(frame, superpixels, probabilities, 0.05);
+    const incidences = sumIncidences(footprintOf(frame, superpixels, 0.05), probabilities);
     const info = {
       timestamp: 3,
       width: frame.width,
@@ -123,7 +130,7 @@ describe('Arrow tables', () => {
   test('of a frame without a single pixel of depth', async () => {
     const run = await newRun();
     const { frame, superpixels, probabilities } = randomFrame(1, { holes: 1 });
-    const incidences = binIncidences(frame, superpixels, probabilities, 0.05);
+    const incidences = sumIncidences(footprintOf(frame, superpixels, 0.05), probabilities);
     expect(incidences.pixels.length).toBe(0);
     const info = {
       timestamp: 0,
@@ -139,12 +146,27 @@ describe('Arrow tables', () => {
     );
   });
 
+  test('of footprints read back as written, of frames without depth and with superpixels without depth too', async () => {
+    const run = await newRun();
+    for (const [id, holes] of [0, 0.3, 1].entries()) {
+      const { frame, superpixels } = randomFrame(id, { holes });
+      frame.depth.forEach((_, i) => {
+        if (superpixels.ids[i] === 2 || superpixels.ids[i] === superpixels.count - 1) frame.depth[i] = 0;
+      });
+      const footprint = footprintOf(frame, superpixels, 0.05);
+      const entry = { scene: frame.scene, id: frame.id, info: frameInfo(frame), footprint };
+      await footprintTable(run).write(frame, 'k', entry);
+      expect(await footprintTable(run).read(frame, 'k')).toEqual(entry);
+      expect(await footprintTable(run).read(frame, 'other')).toBeUndefined();
+    }
+  });
+
   test('of points read back as written, into an equal store', async () => {
     const run = await newRun();
     const store = new CpuPointStore(5);
     for (const seed of [1, 2, 3]) {
       const { frame, superpixels, probabilities } = randomFrame(seed);
-      await store.integrate(binIncidences(frame, superpixels, probabilities, 0.05), `${seed}`);
+      await store.integrate(sumIncidences(footprintOf(frame, superpixels, 0.05), probabilities), `${seed}`);
     }
     const points = await store.snapshot();
     await writePoints(run, 'a scene', 'k', points, 0.05);

@@ -69,7 +69,7 @@ export interface DropoutMasks {
 
 /**
  * The deterministic part: backbone, and of the ASPP whatever acts on each channel by itself. Dropping whole
- * channels commutes with that, so `logits` may drop afterwards: one call here serves any number of draws.
+ * channels commutes with that, so `decode` may drop afterwards: one call here serves any number of draws.
  *
  * @param x [N, H, W, 3], colour / 127.5 − 1; any H and W
  */
@@ -84,16 +84,25 @@ export function features(layers: Layers, config: DeepLabConfig, x: tf.Tensor4D):
   return { high: [y, ...filtered, tf.mean<tf.Tensor4D>(y, [1, 2], true)], low };
 }
 
-/** The stochastic part: dropout, the rest of the ASPP, decoder. Logits [N, ⌈H/4⌉, ⌈W/4⌉, classes]. */
-export function logits(layers: Layers, { high, low }: Features, masks?: DropoutMasks): tf.Tensor4D {
+/**
+ * The stochastic part, all but the classifier: dropout, the rest of the ASPP, decoder.
+ *
+ * @param masks dropout off if not given
+ * @returns the decoder's last feature maps [N, ⌈H/4⌉, ⌈W/4⌉, 64], of the full head 256
+ */
+export function decode(layers: Layers, { high, low }: Features, masks?: DropoutMasks): tf.Tensor4D {
   const drop = (x: tf.Tensor4D, mask: tf.Tensor4D | undefined) => (mask ? tf.mul<tf.Tensor4D>(x, mask) : x);
   const branches = ASPP_BRANCHES.map((name, i) => layers.conv(name, [drop(high[i], masks?.high)], 1, 'relu'));
   const context = layers.conv('aspp/project', branches, 1, 'relu');
   const detail = layers.conv('decoder/low', [drop(low, masks?.low)], 1, 'relu');
   const [, height, width] = detail.shape;
-  let y = separable(layers, 'decoder/refine1', [upsample4(context, height, width), detail]);
-  y = separable(layers, 'decoder/refine2', [y]);
-  return layers.linear('classifier', y);
+  const y = separable(layers, 'decoder/refine1', [upsample4(context, height, width), detail]);
+  return separable(layers, 'decoder/refine2', [y]);
+}
+
+/** The whole stochastic part: logits [N, ⌈H/4⌉, ⌈W/4⌉, classes]. */
+export function logits(layers: Layers, of: Features, masks?: DropoutMasks): tf.Tensor4D {
+  return layers.linear('classifier', decode(layers, of, masks));
 }
 
 const ASPP_BRANCHES = [

@@ -1,6 +1,7 @@
 import { map, type OperatorFunction } from 'rxjs';
-import { binIncidences } from '../store/bin.js';
-import type { BinnedFrame } from '../tables/frame-tables.js';
+import { sumIncidences } from '../store/bin.js';
+import { footprintOf } from '../store/footprint.js';
+import { type BinnedFrame, frameInfo } from '../tables/frame-tables.js';
 import type { Observation } from './observation.js';
 
 /**
@@ -8,15 +9,10 @@ import type { Observation } from './observation.js';
  * @param voxelSize metres
  */
 export function bin(voxelSize: number): OperatorFunction<Observation, BinnedFrame> {
-  return map(({ frame, superpixels, probabilities }) => {
-    let depthPixels = 0;
-    for (const d of frame.depth) if (d > 0) depthPixels++;
-    const { scene, id, timestamp, width, height, intrinsics } = frame;
-    return {
-      scene,
-      id,
-      info: { timestamp, width, height, intrinsics, cameraToWorld: [...frame.cameraToWorld], depthPixels },
-      incidences: binIncidences(frame, superpixels, probabilities, voxelSize),
-    };
-  });
+  return map(({ frame, superpixels, probabilities }) => ({
+    scene: frame.scene,
+    id: frame.id,
+    info: frameInfo(frame),
+    incidences: sumIncidences(footprintOf(frame, superpixels, voxelSize), probabilities),
+  }));
 }

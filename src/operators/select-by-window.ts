@@ -1,4 +1,5 @@
 import { buffer, map, type Observable, type OperatorFunction } from 'rxjs';
+import { superpixelEffort } from '../labels/effort.js';
 import type { BudgetMeter } from '../selection/budget.js';
 import { mergePicks } from '../selection/merge.js';
 import type { PickRow, SelectionRow } from '../tables/schemas.js';
@@ -26,7 +27,7 @@ export function selectByWindow(
         for (const pick of mergePicks(window, (row) => row.trigger_entropy)) {
           if (meter.spent) break;
           selected.push({ rank: selected.length + 1, ...pick });
-          meter.add(pick.pixels);
+          meter.add({ pixels: pick.pixels, ...superpixelEffort() });
         }
         return selected;
       }),

@@ -66,11 +66,11 @@ export function scoreScatter(candidates: Candidates, picks: readonly SelectionRo
   });
 }
 
-/** Renders on the server. Coordinates are kept to a tenth of a pixel, as nobody sees more. */
+/** Renders on the server. Coordinates are kept to a tenth of a pixel, as nobody sees more; text is left as it is. */
 export function draw(options: Plot.PlotOptions): Html {
   const { document } = parseHTML('<!doctype html><body></body>');
   const plot: { outerHTML: string } = Plot.plot({ ...SIZE, ...options, document });
-  return new Html(plot.outerHTML.replace(/(\d+\.\d)\d+/g, '$1'));
+  return new Html(plot.outerHTML.replace(/<\w[^>]*>/g, (tag) => tag.replace(/(\d+\.\d)\d+/g, '$1')));
 }
 
 /** At most `size` of the numbers below `count`, ascending, each as likely as the others (Knuth's algorithm S). */

@@ -127,10 +127,10 @@ export const runOptions = z.strictObject({
     .describe('weights of the classes in the loss: none, or balanced by how rare they are'),
   draws: z
     .int('expected a whole number of draws')
-    .min(1, 'expected 1 to 1000 draws')
-    .max(1000, 'expected 1 to 1000 draws')
+    .min(0, 'expected 0 to 1000 draws')
+    .max(1000, 'expected 0 to 1000 draws')
     .default(20)
-    .describe('dropout draws D of Eq. 1'),
+    .describe('dropout draws D of Eq. 1; 0 = dropout off'),
   backend: z
     .enum(['auto', 'wasm', 'cpu'], 'expected auto, wasm or cpu')
     .default('auto')
@@ -160,7 +160,10 @@ export const runOptions = z.strictObject({
     .enum(['store', 'pairwise'], 'expected store or pairwise')
     .default('store')
     .describe('scores from the point store, or from exact pairwise reprojection (small scenes)'),
-  budget: z.string().default('2%').describe('how much to label: 2images, 100superpixels or 2% of the frames'),
+  budget: z
+    .string()
+    .default('2%')
+    .describe('how much to label: 2images, 100superpixels, 50clicks, 15minutes or 2% of the frames'),
   seed: z.int('expected a whole number').min(0).default(1).describe('same seed, same run'),
 });
 

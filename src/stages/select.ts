@@ -1,4 +1,5 @@
 import { digest } from '../hash.js';
+import { superpixelEffort } from '../labels/effort.js';
 import { BudgetMeter, parseBudget } from '../selection/budget.js';
 import { OverlapIndex } from '../selection/overlap-index.js';
 import { pickSurfaces } from '../selection/pick.js';
@@ -68,7 +69,7 @@ export async function pickScene(run: Run, scene: ScoredScene): Promise<readonly 
     for (const pick of pickSurfaces(queue, divergence, index)) {
       const row = pickRow(scores[pick.superpixel], scores[pick.trigger], pick.overlapSet);
       picks.push(row);
-      meter.add(row.pixels);
+      meter.add({ pixels: row.pixels, ...superpixelEffort() });
       if (meter.spent) break;
     }
   }

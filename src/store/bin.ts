@@ -1,173 +1,30 @@
-import { BadFrameError } from '../errors.js';
-import { type Frame, frameName } from '../frame.js';
 import type { ProbabilityMap } from '../model/probability-map.js';
-import type { Superpixels } from '../superpixels/superpixels.js';
-import { fixedPointTerms, MAX_PIXELS } from './fixed-point.js';
-import { type Incidences, rayCode } from './incidences.js';
-import { hashVoxel } from './voxel-table.js';
-
-/** Voxel coordinates stay below this in magnitude, well inside 32 bits: at 2 cm, ±21 000 km from the origin. */
-const MAX_COORDINATE = 2 ** 30;
+import { fixedPointTerms } from './fixed-point.js';
+import type { Footprint } from './footprint.js';
+import type { Incidences } from './incidences.js';
 
 /**
- * Back-projects the frame's pixels and groups them by superpixel and voxel.
+ * Adds every pixel's fixed-point terms to its row. Cost is O(pixels × C), whatever the number of frames.
  *
- * Two passes over the pixels: the first gives each pixel its row, the second adds up probabilities straight into
- * their final place. Cost is O(pixels × C), whatever the number of frames.
- *
- * @param voxelSize edge of a voxel, metres
- * @throws BadFrameError where a pose puts points beyond the voxel grid or one row holds more than MAX_PIXELS
+ * @param footprint its arrays are shared with the result, not copied
+ * @param probabilities of the same frame
+ * @throws RangeError where the map is of another size than the footprint
  */
-export function binIncidences(
-  frame: Pick<Frame, 'scene' | 'id' | 'width' | 'height' | 'depth' | 'intrinsics' | 'cameraToWorld'>,
-  superpixels: Superpixels,
-  probabilities: ProbabilityMap,
-  voxelSize: number,
-): Incidences {
-  const { width, height, depth, intrinsics, cameraToWorld: m } = frame;
-  const size = width * height;
-  const { ids, count } = superpixels;
-  const scratch = scratchFor(size);
-  const { rowOfPixel, slots, voxelSlots, voxels, rays } = scratch;
-  slots.fill(0);
-  voxelSlots.fill(0);
-  const mask = slots.length - 1;
-
-  const superpixelPixels = new Uint32Array(count);
-  let rows = 0;
-  let voxelCount = 0;
-  const { rowSuperpixel, rowVoxel, rowPixels } = scratch;
-
-  const [cameraX, cameraY, cameraZ] = [m[3] / voxelSize, m[7] / voxelSize, m[11] / voxelSize];
-
-  // Neighbouring pixels mostly share a voxel and a superpixel: remember the last one before asking the hash.
-  let lastX = 0;
-  let lastY = 0;
-  let lastZ = 0;
-  let lastVoxel = -1;
-  let lastRow = -1;
-
-  for (let v = 0, i = 0; v < height; v++) {
-    const ay = (v - intrinsics.cy) / intrinsics.fy;
-    // The ray of pixel (u, v) in world axes at z = 1 is linear in u: constant part here, slope below.
-    const rx = m[1] * ay + m[2];
-    const ry = m[5] * ay + m[6];
-    const rz = m[9] * ay + m[10];
-    for (let u = 0; u < width; u++, i++) {
-      const r = ids[i];
-      superpixelPixels[r]++;
-      const d = depth[i];
-      if (!(d > 0)) {
-        rowOfPixel[i] = -1;
-        continue;
-      }
-      const ax = (u - intrinsics.cx) / intrinsics.fx;
-      const x = Math.floor((d * (m[0] * ax + rx) + m[3]) / voxelSize);
-      const y = Math.floor((d * (m[4] * ax + ry) + m[7]) / voxelSize);
-      const z = Math.floor((d * (m[8] * ax + rz) + m[11]) / voxelSize);
-
-      let voxel: number;
-      if (x === lastX && y === lastY && z === lastZ && lastVoxel >= 0) {
-        voxel = lastVoxel;
-      } else {
-        if (!(Math.abs(x) < MAX_COORDINATE && Math.abs(y) < MAX_COORDINATE && Math.abs(z) < MAX_COORDINATE))
-          throw new BadFrameError(frameName(frame), 'its pose puts points beyond the voxel grid');
-        let slot = hashVoxel(x, y, z) & mask;
-        for (;;) {
-          voxel = voxelSlots[slot] - 1;
-          if (voxel < 0) {
-            voxel = voxelCount++;
-            voxelSlots[slot] = voxelCount;
-            voxels[3 * voxel] = x;
-            voxels[3 * voxel + 1] = y;
-            voxels[3 * voxel + 2] = z;
-            rays[voxel] = rayCode(x + 0.5 - cameraX, y + 0.5 - cameraY, z + 0.5 - cameraZ);
-            break;
-          }
-          if (voxels[3 * voxel] === x && voxels[3 * voxel + 1] === y && voxels[3 * voxel + 2] === z) break;
-          slot = (slot + 1) & mask;
-        }
-        lastX = x;
-        lastY = y;
-        lastZ = z;
-        lastVoxel = voxel;
-      }
-
-      if (lastRow < 0 || rowVoxel[lastRow] !== voxel || rowSuperpixel[lastRow] !== r) {
-        let slot = (Math.imul(voxel, 0x9e3779b1) ^ Math.imul(r, 0x85ebca6b)) >>> 0;
-        slot = (slot ^ (slot >>> 15)) & mask;
-        for (;;) {
-          const row = slots[slot] - 1;
-          if (row < 0) {
-            lastRow = rows++;
-            slots[slot] = rows;
-            rowSuperpixel[lastRow] = r;
-            rowVoxel[lastRow] = voxel;
-            rowPixels[lastRow] = 0;
-            break;
-          }
-          if (rowVoxel[row] === voxel && rowSuperpixel[row] === r) {
-            lastRow = row;
-            break;
-          }
-          slot = (slot + 1) & mask;
-        }
-      }
-      rowPixels[lastRow]++;
-      rowOfPixel[i] = lastRow;
-    }
-  }
-
-  // Stable counting sort by superpixel.
-  const rowStart = new Uint32Array(count + 1);
-  for (let row = 0; row < rows; row++) rowStart[rowSuperpixel[row] + 1]++;
-  for (let r = 0; r < count; r++) rowStart[r + 1] += rowStart[r];
-  const next = rowStart.slice(0, count);
-  const place = scratch.place;
-  const voxel = new Uint32Array(rows);
-  const pixels = new Uint32Array(rows);
-  for (let row = 0; row < rows; row++) {
-    const to = next[rowSuperpixel[row]]++;
-    place[row] = to;
-    voxel[to] = rowVoxel[row];
-    pixels[to] = rowPixels[row];
-    if (rowPixels[row] > MAX_PIXELS)
-      throw new BadFrameError(
-        frameName(frame),
-        `${rowPixels[row]} pixels of one superpixel lie in one voxel`,
-      );
-  }
-
-  return {
-    classes: probabilities.classes,
-    superpixels: count,
-    superpixelPixels,
-    rowStart,
-    voxel,
-    pixels,
-    ...addUp(probabilities, rowOfPixel, place, rows),
-    voxels: voxels.slice(0, 3 * voxelCount),
-    rays: rays.slice(0, voxelCount),
-  };
-}
-
-/** The second pass: every pixel's fixed-point terms added to its row. */
-function addUp(
-  { classes, data }: ProbabilityMap,
-  rowOfPixel: Int32Array,
-  place: Uint32Array,
-  rows: number,
-): Pick<Incidences, 'sumP' | 'sumNegLog' | 'sumEntropy'> {
+export function sumIncidences(footprint: Footprint, probabilities: ProbabilityMap): Incidences {
+  const { rowOfPixel, ...keys } = footprint;
+  const { classes, data } = probabilities;
+  const pixels = rowOfPixel.length;
+  if (data.length !== pixels * classes)
+    throw new RangeError(`expected a map of ${pixels} pixels, got one of ${data.length / classes}`);
+  const rows = keys.voxel.length;
   const sumP = new Uint32Array(rows * classes);
   const sumNegLog = new Uint32Array(rows * classes);
   const sumEntropy = new Uint32Array(rows);
   const terms = fixedPointTerms();
-  const pixels = data.length / classes;
   for (let i = 0, at = 0; i < pixels; i++, at += classes) {
     const row = rowOfPixel[i];
     if (row < 0) continue;
-    const to = place[row];
-    const base = to * classes;
+    const base = row * classes;
     let entropy = 0;
     for (let c = 0; c < classes; c++) {
       const half = data[at + c];
@@ -175,43 +32,7 @@ function addUp(
       sumNegLog[base + c] += terms.negLog[half];
       entropy += terms.entropy[half];
     }
-    sumEntropy[to] += entropy;
+    sumEntropy[row] += entropy;
   }
-  return { sumP, sumNegLog, sumEntropy };
-}
-
-/** Working memory of `binIncidences`, kept for frames of the same size: some 30 bytes a pixel. */
-interface Scratch {
-  readonly size: number;
-  readonly rowOfPixel: Int32Array;
-  readonly slots: Int32Array;
-  readonly voxelSlots: Int32Array;
-  readonly voxels: Int32Array;
-  readonly rays: Uint8Array;
-  readonly rowSuperpixel: Uint16Array;
-  readonly rowVoxel: Uint32Array;
-  readonly rowPixels: Uint32Array;
-  readonly place: Uint32Array;
-}
-
-let scratch: Scratch | undefined;
-
-function scratchFor(size: number): Scratch {
-  if (scratch?.size !== size) {
-    // Twice the pixels, so that neither table is ever more than half full.
-    const slots = 2 ** Math.ceil(Math.log2(Math.max(2, 2 * size)));
-    scratch = {
-      size,
-      rowOfPixel: new Int32Array(size),
-      slots: new Int32Array(slots),
-      voxelSlots: new Int32Array(slots),
-      voxels: new Int32Array(3 * size),
-      rays: new Uint8Array(size),
-      rowSuperpixel: new Uint16Array(size),
-      rowVoxel: new Uint32Array(size),
-      rowPixels: new Uint32Array(size),
-      place: new Uint32Array(size),
-    };
-  }
-  return scratch;
+  return { ...keys, classes, sumP, sumNegLog, sumEntropy };
 }

@@ -1,7 +1,7 @@
 import { BadFrameError, UserError } from '../errors.js';
 import { ENTROPY_SCALE, LOG_SCALE, MAX_PIXELS, MIN_P, P_SCALE } from './fixed-point.js';
 import { type Incidences, rayOffset } from './incidences.js';
-import type { PointStore, Points, SuperpixelScores } from './point-store.js';
+import type { PointStore, Points, SuperpixelScores, VoxelSums } from './point-store.js';
 import { VoxelTable } from './voxel-table.js';
 
 const CHUNK_BITS = 12;
@@ -99,6 +99,26 @@ export class CpuPointStore implements PointStore {
       points.sumNegLog.set(chunk.subarray(at + 2 + C, at + 2 + 2 * C), i * C);
     });
     return points;
+  }
+
+  async lookup(voxels: Int32Array): Promise<VoxelSums> {
+    const C = this.classes;
+    const count = voxels.length / 3;
+    const sums = {
+      pixels: new Uint32Array(count),
+      frames: new Uint32Array(count),
+      sumP: new Uint32Array(count * C),
+    };
+    for (let v = 0, key = 0; v < count; v++, key += 3) {
+      const id = this.voxels.find(voxels[key], voxels[key + 1], voxels[key + 2]);
+      if (id < 0) continue;
+      const chunk = this.#chunks[id >>> CHUNK_BITS];
+      const at = (id & CHUNK_MASK) * this.#stride;
+      sums.pixels[v] = chunk[at];
+      sums.frames[v] = chunk[at + 1];
+      for (let c = 0; c < C; c++) sums.sumP[v * C + c] = chunk[at + 2 + c];
+    }
+    return sums;
   }
 
   /**

@@ -32,6 +32,9 @@ export interface SuperpixelScores {
   readonly views: Float32Array;
 }
 
+/** What a store knows of some voxels, in the order asked for; zero where no frame saw one. */
+export type VoxelSums = Pick<Points, 'pixels' | 'frames' | 'sumP'>;
+
 /**
  * The scene's voxels and what all frames said of each. For a surface element seen n times with distributions
  * P_1 … P_n it keeps n, Σ P and Σ log P, from which both of the paper's scores follow whatever n is.
@@ -51,6 +54,8 @@ export interface PointStore {
   /** Adds the voxels of another store, for instance of a snapshot read back. */
   merge(points: Points): Promise<void>;
   snapshot(): Promise<Points>;
+  /** @param voxels coordinate triples x, y, z */
+  lookup(voxels: Int32Array): Promise<VoxelSums>;
   /** Scores the superpixels of a frame that has been integrated. */
   score(incidences: Incidences): Promise<SuperpixelScores>;
 }

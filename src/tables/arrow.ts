@@ -6,6 +6,7 @@ import {
   FixedSizeList,
   Float16,
   Int32,
+  List,
   makeData,
   RecordBatch,
   RecordBatchReader,
@@ -20,7 +21,7 @@ import {
 } from 'apache-arrow';
 import { UserError } from '../errors.js';
 import { isMissing, writeFileAtomically } from '../files.js';
-import type { ArrowColumn, ArrowSchema, Columns } from './schemas.js';
+import type { ArrowColumn, ArrowSchema, ArrowTypes, Columns } from './schemas.js';
 
 /** Name under which a file's metadata carries the digest of what it was computed from. */
 const KEY = 'viewal.key';
@@ -30,6 +31,7 @@ const VALUES: Record<ArrowColumn['type'], DataType> = {
   uint16: new Uint16(),
   uint32: new Uint32(),
   int32: new Int32(),
+  'uint32[]': new Uint32(),
   'uint32[C]': new Uint32(),
   'float16[C]': new Float16(),
 };
@@ -59,24 +61,10 @@ export async function writeArrow<S extends ArrowSchema>(
   const children: Data[] = [];
   let rows = 0;
   for (const [name, column] of Object.entries(schema.columns)) {
-    const data = columns[name as keyof Columns<S>];
-    const values = VALUES[column.type];
-    if (column.type.endsWith('[C]')) {
-      rows = data.length / classes;
-      const list = new FixedSizeList(classes, new Field('item', values, false));
-      fields.push(new Field(name, list, false));
-      children.push(
-        makeData({
-          type: list,
-          length: rows,
-          child: makeData({ type: values as Int32, data: data as Int32Array }),
-        }),
-      );
-    } else {
-      rows = data.length;
-      fields.push(new Field(name, values, false));
-      children.push(makeData({ type: values as Int32, data: data as Int32Array }));
-    }
+    const data = dataOf(columns[name as keyof Columns<S>], column.type, classes);
+    rows = data.length;
+    fields.push(new Field(name, data.type, false));
+    children.push(data);
   }
   const metadata = new Map([[KEY, key], ['classes', `${classes}`], ...Object.entries(entries)]);
   const arrowSchema = new Schema(fields, metadata);
@@ -85,6 +73,23 @@ export async function writeArrow<S extends ArrowSchema>(
     makeData({ type: new Struct(fields), length: rows, nullCount: 0, children }),
   );
   await writeFileAtomically(path, tableToIPC(new Table(arrowSchema, batch), 'file'));
+}
+
+/** A column as Arrow has it; its values are not copied. */
+function dataOf(column: ArrowTypes[ArrowColumn['type']], type: ArrowColumn['type'], classes: number): Data {
+  const item = new Field('item', VALUES[type], false);
+  if ('offsets' in column) {
+    const child = makeData({ type: VALUES[type] as Uint32, data: column.values });
+    const { offsets } = column;
+    return makeData({ type: new List(item), length: offsets.length - 1, valueOffsets: offsets, child });
+  }
+  const data = makeData({ type: VALUES[type] as Int32, data: column as Int32Array });
+  if (!type.endsWith('[C]')) return data;
+  return makeData({
+    type: new FixedSizeList(classes, item),
+    length: column.length / classes,
+    child: data,
+  });
 }
 
 /**
@@ -134,17 +139,22 @@ export async function readArrow<S extends ArrowSchema>(
     const [batch, ...more] = table.batches;
     if (more.length > 0) throw new Error('expected one record batch');
     let classes = Number(metadata.entries.get('classes') ?? 0);
-    const columns: Record<string, ArrayBufferView> = {};
+    const columns: Record<string, ArrowTypes[ArrowColumn['type']]> = {};
     for (const [name, column] of Object.entries(schema.columns)) {
       const data = batch?.getChild(name)?.data[0];
       if (data === undefined) throw new Error(`expected a column ${name}`);
-      const values = column.type.endsWith('[C]') ? data.children[0] : data;
+      const values = column.type.includes('[') ? data.children[0] : data;
       if (column.type.endsWith('[C]')) classes = (data.type as FixedSizeList).listSize;
-      if (values.type.toString() !== VALUES[column.type].toString())
+      if (values?.type.toString() !== VALUES[column.type].toString())
         throw new Error(`expected ${name} to be ${column.type}, found ${data.type}`);
-      const length = column.type.endsWith('[C]') ? batch.numRows * classes : batch.numRows;
       // Offsets count values; buffers are padded to 8 bytes.
-      columns[name] = values.values.subarray(0, length);
+      if (column.type === 'uint32[]') {
+        const offsets: Int32Array = data.valueOffsets.subarray(0, batch.numRows + 1);
+        columns[name] = { offsets, values: values.values.subarray(0, offsets[batch.numRows] ?? 0) };
+      } else {
+        const length = column.type.endsWith('[C]') ? batch.numRows * classes : batch.numRows;
+        columns[name] = values.values.subarray(0, length);
+      }
     }
     return { columns: columns as Columns<S>, classes, entries: metadata.entries };
   } catch (error) {

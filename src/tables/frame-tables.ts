@@ -1,10 +1,11 @@
 import type { Frame } from '../frame.js';
 import type { ProbabilityMap } from '../model/probability-map.js';
-import type { Incidences } from '../store/incidences.js';
+import type { Footprint } from '../store/footprint.js';
+import type { IncidenceKeys, Incidences } from '../store/incidences.js';
 import type { Superpixels } from '../superpixels/superpixels.js';
 import { readArrow, writeArrow } from './arrow.js';
 import type { RunFolder } from './run-folder.js';
-import { INCIDENCES, PROBABILITIES, SUPERPIXELS } from './schemas.js';
+import { type Columns, FOOTPRINTS, INCIDENCES, PROBABILITIES, SUPERPIXELS } from './schemas.js';
 
 /** Names a frame. */
 export interface FrameId {
@@ -18,6 +19,19 @@ export type FrameInfo = Pick<Frame, 'timestamp' | 'width' | 'height' | 'intrinsi
   readonly cameraToWorld: readonly number[];
   readonly depthPixels: number;
 };
+
+export function frameInfo(frame: Omit<Frame, 'colour' | 'labels'>): FrameInfo {
+  let depthPixels = 0;
+  for (const d of frame.depth) if (d > 0) depthPixels++;
+  const { timestamp, width, height, intrinsics, cameraToWorld } = frame;
+  return { timestamp, width, height, intrinsics, cameraToWorld: [...cameraToWorld], depthPixels };
+}
+
+/** What needs no network of a frame: with it stored, neither depth nor superpixels are read again. */
+export interface FrameFootprint extends FrameId {
+  readonly info: FrameInfo;
+  readonly footprint: Footprint;
+}
 
 /** What stays of a frame once its pixels are binned: small enough to keep, and all that scoring needs. */
 export interface BinnedFrame extends FrameId {
@@ -75,70 +89,125 @@ export function probabilityTable(run: RunFolder): FrameTable<ProbabilityMap> {
   };
 }
 
+export function footprintTable(run: RunFolder): FrameTable<FrameFootprint> {
+  return {
+    async read(frame, key) {
+      const found = await readArrow(run.frameFile(FOOTPRINTS.name, frame), FOOTPRINTS, key);
+      if (found === undefined) return undefined;
+      const info = infoOf(found.entries);
+      const { offsets, values } = found.columns.pixel;
+      const rows = found.columns.voxel.length;
+      const pixels = new Uint32Array(rows);
+      const rowOfPixel = new Int32Array(info.width * info.height).fill(-1);
+      for (let row = 0; row < rows; row++) {
+        pixels[row] = offsets[row + 1] - offsets[row];
+        for (let at = offsets[row]; at < offsets[row + 1]; at++) rowOfPixel[values[at]] = row;
+      }
+      const footprint = { ...keysOf(found.columns, found.entries), pixels, rowOfPixel };
+      return { scene: frame.scene, id: frame.id, info, footprint };
+    },
+    write(frame, key, { info, footprint }) {
+      const { rowOfPixel, pixels } = footprint;
+      const offsets = new Int32Array(pixels.length + 1);
+      for (let row = 0; row < pixels.length; row++) offsets[row + 1] = offsets[row] + pixels[row];
+      const values = new Uint32Array(offsets[pixels.length]);
+      const next = offsets.slice(0, pixels.length);
+      for (let i = 0; i < rowOfPixel.length; i++) if (rowOfPixel[i] >= 0) values[next[rowOfPixel[i]]++] = i;
+      return writeArrow(
+        run.frameFile(FOOTPRINTS.name, frame),
+        FOOTPRINTS,
+        key,
+        0,
+        { ...keyColumns(footprint), pixel: { offsets, values } },
+        keyEntries(info, footprint),
+      );
+    },
+  };
+}
+
 export function incidenceTable(run: RunFolder): FrameTable<BinnedFrame> {
   return {
     async read(frame, key) {
       const found = await readArrow(run.frameFile(INCIDENCES.name, frame), INCIDENCES, key);
       if (found === undefined) return undefined;
       const { columns, classes, entries } = found;
-      const superpixelPixels = Uint32Array.from(JSON.parse(entries.get('superpixel_pixels') ?? '[]'));
-      const rowStart = new Uint32Array(superpixelPixels.length + 1);
-      for (const r of columns.superpixel) rowStart[r + 1]++;
-      for (let r = 0; r < superpixelPixels.length; r++) rowStart[r + 1] += rowStart[r];
-      const voxelCount = columns.voxel.reduce((most, v) => Math.max(most, v + 1), 0);
-      const voxels = new Int32Array(3 * voxelCount);
-      const rays = new Uint8Array(voxelCount);
-      columns.voxel.forEach((v, row) => {
-        rays[v] = columns.ray[row];
-        voxels[3 * v] = columns.x[row];
-        voxels[3 * v + 1] = columns.y[row];
-        voxels[3 * v + 2] = columns.z[row];
-      });
       return {
         scene: frame.scene,
         id: frame.id,
-        info: JSON.parse(entries.get('frame') ?? '{}') as FrameInfo,
+        info: infoOf(entries),
         incidences: {
+          ...keysOf(columns, entries),
           classes,
-          superpixels: superpixelPixels.length,
-          superpixelPixels,
-          rowStart,
-          voxel: columns.voxel,
           pixels: columns.pixels,
           sumP: columns.sum_p,
           sumNegLog: columns.sum_neg_log_p,
           sumEntropy: columns.sum_entropy,
-          voxels,
-          rays,
         },
       };
     },
-    write(frame, key, { info, incidences }) {
-      const { classes, superpixels, superpixelPixels, rowStart, voxel, voxels, rays, pixels } = incidences;
-      const superpixel = new Uint16Array(voxel.length);
-      for (let r = 0; r < superpixels; r++) superpixel.fill(r, rowStart[r], rowStart[r + 1]);
-      const axis = (k: number) => Int32Array.from(voxel, (v) => voxels[3 * v + k]);
-      return writeArrow(
+    write: (frame, key, { info, incidences }) =>
+      writeArrow(
         run.frameFile(INCIDENCES.name, frame),
         INCIDENCES,
         key,
-        classes,
+        incidences.classes,
         {
-          superpixel,
-          voxel,
-          x: axis(0),
-          y: axis(1),
-          z: axis(2),
-          ray: Uint8Array.from(voxel, (v) => rays[v]),
-          pixels,
+          ...keyColumns(incidences),
+          pixels: incidences.pixels,
           sum_p: incidences.sumP,
           sum_neg_log_p: incidences.sumNegLog,
           sum_entropy: incidences.sumEntropy,
         },
-        { frame: JSON.stringify(info), superpixel_pixels: JSON.stringify([...superpixelPixels]) },
-      );
-    },
+        keyEntries(info, incidences),
+      ),
   };
+}
+
+type KeyColumns = Pick<Columns<typeof INCIDENCES>, 'superpixel' | 'voxel' | 'x' | 'y' | 'z' | 'ray'>;
+
+function keyColumns({ superpixels, rowStart, voxel, voxels, rays }: IncidenceKeys): KeyColumns {
+  const superpixel = new Uint16Array(voxel.length);
+  for (let r = 0; r < superpixels; r++) superpixel.fill(r, rowStart[r], rowStart[r + 1]);
+  const axis = (k: number) => Int32Array.from(voxel, (v) => voxels[3 * v + k]);
+  return {
+    superpixel,
+    voxel,
+    x: axis(0),
+    y: axis(1),
+    z: axis(2),
+    ray: Uint8Array.from(voxel, (v) => rays[v]),
+  };
+}
+
+/** What the columns leave out: the frame, and the pixels of superpixels that have no depth. */
+function keyEntries(info: FrameInfo, { superpixelPixels }: IncidenceKeys): Record<string, string> {
+  return { frame: JSON.stringify(info), superpixel_pixels: JSON.stringify([...superpixelPixels]) };
+}
+
+function keysOf(
+  { superpixel, voxel, x, y, z, ray }: KeyColumns,
+  entries: ReadonlyMap<string, string>,
+): Omit<IncidenceKeys, 'pixels'> {
+  const superpixelPixels = Uint32Array.from(JSON.parse(entries.get('superpixel_pixels') ?? '[]'));
+  const superpixels = superpixelPixels.length;
+  const rowStart = new Uint32Array(superpixels + 1);
+  for (const r of superpixel) rowStart[r + 1]++;
+  for (let r = 0; r < superpixels; r++) rowStart[r + 1] += rowStart[r];
+  const voxelCount = voxel.reduce((most, v) => Math.max(most, v + 1), 0);
+  const voxels = new Int32Array(3 * voxelCount);
+  const rays = new Uint8Array(voxelCount);
+  for (let row = 0; row < voxel.length; row++) {
+    const v = voxel[row];
+    rays[v] = ray[row];
+    voxels[3 * v] = x[row];
+    voxels[3 * v + 1] = y[row];
+    voxels[3 * v + 2] = z[row];
+  }
+  return { superpixels, superpixelPixels, rowStart, voxel, voxels, rays };
+}
+
+function infoOf(entries: ReadonlyMap<string, string>): FrameInfo {
+  return JSON.parse(entries.get('frame') ?? '{}') as FrameInfo;
 }
 
 function sizeOf(entries: ReadonlyMap<string, string>): { width: number; height: number } {

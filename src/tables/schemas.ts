@@ -42,12 +42,20 @@ export type Row<S extends ParquetSchema> = {
   readonly [K in keyof S['columns']]: ParquetTypes[S['columns'][K]['type']];
 };
 
-/** Types of Arrow columns; `[C]` marks fixed-size lists of one value a class. */
+/** A column of lists, laid end to end. */
+export interface Lists {
+  /** List i is values[offsets[i]] (inclusive) to values[offsets[i + 1]] (exclusive). Length rows + 1, from 0. */
+  readonly offsets: Int32Array;
+  readonly values: Uint32Array;
+}
+
+/** Types of Arrow columns; `[C]` marks fixed-size lists of one value a class, `[]` lists of any length. */
 export interface ArrowTypes {
   uint8: Uint8Array;
   uint16: Uint16Array;
   uint32: Uint32Array;
   int32: Int32Array;
+  'uint32[]': Lists;
   'uint32[C]': Uint32Array;
   'float16[C]': Uint16Array;
 }
@@ -62,7 +70,7 @@ export interface ArrowSchema {
   readonly columns: Readonly<Record<string, ArrowColumn>>;
 }
 
-/** The columns of an Arrow table as typed arrays; lists are flat, one value a class after another. */
+/** The columns of an Arrow table as typed arrays; `[C]` lists are flat, one value a class after another. */
 export type Columns<S extends ArrowSchema> = {
   readonly [K in keyof S['columns']]: ArrowTypes[S['columns'][K]['type']];
 };
@@ -295,8 +303,14 @@ export const LABELS = {
     clicks: { type: 'double', unit: 'clicks', meaning: 'the same in superpixels labelled by one click each' },
     by: { type: 'string', meaning: 'who labelled it: seed set, or the name of the annotator' },
     round: { type: 'int', meaning: 'first round that trained on it' },
-    rank: { type: 'int?', meaning: 'its place among those selected for that round, from 1; null in the seed set' },
-    score: { type: 'double?', meaning: 'what the strategy ranked it by, in its own unit; null in the seed set' },
+    rank: {
+      type: 'int?',
+      meaning: 'its place among those selected for that round, from 1; null in the seed set',
+    },
+    score: {
+      type: 'double?',
+      meaning: 'what the strategy ranked it by, in its own unit; null in the seed set',
+    },
   },
 } as const satisfies ParquetSchema;
 
@@ -311,12 +325,70 @@ export const ROUNDS = {
     minutes: { type: 'double', unit: 'min', meaning: 'time that it took them (paper, §4.3)' },
     clicks: { type: 'double', unit: 'clicks', meaning: 'the same in superpixels labelled by one click each' },
     effort: share('that time over the time for labelling the whole pool image by image (paper, Fig. 9)'),
-    carried_pixels: { type: 'double', unit: 'pixels', meaning: 'pixels with a label carried from another view' },
+    carried_pixels: {
+      type: 'double',
+      unit: 'pixels',
+      meaning: 'pixels with a label carried from another view',
+    },
     pseudo_pixels: { type: 'double', unit: 'pixels', meaning: "pixels with a label of the network's own" },
-    miou: { type: 'double?', meaning: 'mean IoU on the test frames, in [0, 1]; null if no pixel is labelled' },
+    miou: {
+      type: 'double?',
+      meaning: 'mean IoU on the test frames, in [0, 1]; null if no pixel is labelled',
+    },
     pixel_accuracy: { type: 'double?', meaning: 'share of their labelled pixels predicted right' },
     mean_class_accuracy: { type: 'double?', meaning: 'that share in each class, averaged over the classes' },
     test_frames: { type: 'int', unit: 'frames', meaning: 'frames measured on, none of them in the pool' },
+  },
+} as const satisfies ParquetSchema;
+
+const shareOverSeeds = (meaning: string) => ({ type: 'double?', meaning }) as const;
+
+export const COMPARISON = {
+  name: 'comparison',
+  rows: 'one a strategy, best first; means, least and most are over its seeds; one file a comparison',
+  columns: {
+    rank: { type: 'int', meaning: '1 = fewest labels for 95 % of full training; ties by area' },
+    strategy: roundColumns.strategy,
+    title: { type: 'string', meaning: 'the same in words' },
+    unit: { type: 'string', meaning: 'what is labelled in one go: image, window or superpixel' },
+    seeds: { type: 'int', meaning: 'seeds with at least one round' },
+    unfinished: { type: 'int', meaning: 'runs that failed or did not get to their last round' },
+    reached: { type: 'int', meaning: 'seeds that reached 95 % of full training' },
+    labels: shareOverSeeds(
+      'labelled share at which they first did, on straight lines between rounds; null if none',
+    ),
+    labels_min: shareOverSeeds('least of these'),
+    labels_max: shareOverSeeds('most of these'),
+    labels_within: shareOverSeeds('share up to which all the others did not; null if there are no others'),
+    effort: shareOverSeeds('likewise, in effort (see rounds)'),
+    effort_min: shareOverSeeds('least of these'),
+    effort_max: shareOverSeeds('most of these'),
+    effort_within: shareOverSeeds('effort up to which all the others did not'),
+    area: shareOverSeeds(
+      'area under mIoU by labelled share, over the shares that all finished runs span, divided by their width; null where no seed spans them',
+    ),
+    area_min: shareOverSeeds('least of these'),
+    area_max: shareOverSeeds('most of these'),
+    gain: shareOverSeeds("mIoU minus rand's of the same seed, at the last share that all finished runs span"),
+    gain_deviation: shareOverSeeds('its standard deviation over seeds; null for fewer than two'),
+    gain_seeds: { type: 'int', meaning: 'seeds that both have there' },
+    last_round: { type: 'int?', meaning: 'last round with a known mIoU' },
+    labelled_share: shareOverSeeds('its labelled share'),
+    miou: shareOverSeeds('its mIoU'),
+    miou_min: shareOverSeeds('least of these'),
+    miou_max: shareOverSeeds('most of these'),
+    miou_seeds: { type: 'int', meaning: 'seeds whose mIoU is known in that round' },
+  },
+} as const satisfies ParquetSchema;
+
+export const REGION_CLASSES = {
+  name: 'region_classes',
+  rows: 'one a strategy and number of distinct classes in a region that it selected (paper, Fig. 8); one file a comparison',
+  columns: {
+    strategy: roundColumns.strategy,
+    classes: { type: 'int', meaning: 'distinct classes that the label of a region has' },
+    regions: { type: 'int', meaning: 'regions with so many, all seeds together, without the seed set' },
+    share: share("the same of all the strategy's regions"),
   },
 } as const satisfies ParquetSchema;
 
@@ -325,7 +397,10 @@ export const TRAINING_LABELS = {
   rows: 'one a pixel, in raster order; one file a frame of a round that has labels',
   columns: {
     label: { type: 'uint8', meaning: 'class trained on; 255 = none (paper, Fig. 6)' },
-    origin: { type: 'uint8', meaning: '0 none, 1 a person, 2 carried from another view, 3 the network itself' },
+    origin: {
+      type: 'uint8',
+      meaning: '0 none, 1 a person, 2 carried from another view, 3 the network itself',
+    },
   },
 } as const satisfies ArrowSchema;
 
@@ -346,23 +421,40 @@ export const PROBABILITIES = {
   },
 } as const satisfies ArrowSchema;
 
+const incidenceKeyColumns = {
+  superpixel: { type: 'uint16', meaning: 'superpixel id within its frame' },
+  voxel: {
+    type: 'uint32',
+    meaning: "number of the voxel among the frame's own, by first appearance in a raster scan",
+  },
+  x: { type: 'int32', unit: 'voxels', meaning: 'voxel coordinate: floor(world x / voxel size)' },
+  y: { type: 'int32', unit: 'voxels', meaning: 'likewise' },
+  z: { type: 'int32', unit: 'voxels', meaning: 'likewise' },
+  ray: {
+    type: 'uint8',
+    meaning:
+      'neighbour one voxel further along the viewing ray: (i + 1) · 9 + (j + 1) · 3 + (k + 1) for offset i, j, k',
+  },
+} as const;
+
+export const FOOTPRINTS = {
+  name: 'footprints',
+  rows: "one a superpixel and voxel, sorted by superpixel: where a frame's pixels lie, whatever the network; one file a frame, whose metadata `frame` holds the frame's row",
+  columns: {
+    ...incidenceKeyColumns,
+    pixel: {
+      type: 'uint32[]',
+      meaning:
+        'pixels of the superpixel in the voxel, at least one, ascending: row of the image × width + column',
+    },
+  },
+} as const satisfies ArrowSchema;
+
 export const INCIDENCES = {
   name: 'incidences',
   rows: "one a superpixel and voxel, sorted by superpixel; one file a frame, whose metadata `frame` holds the frame's row",
   columns: {
-    superpixel: { type: 'uint16', meaning: 'superpixel id within its frame' },
-    voxel: {
-      type: 'uint32',
-      meaning: "number of the voxel among the frame's own, by first appearance in a raster scan",
-    },
-    x: { type: 'int32', unit: 'voxels', meaning: 'voxel coordinate: floor(world x / voxel size)' },
-    y: { type: 'int32', unit: 'voxels', meaning: 'likewise' },
-    z: { type: 'int32', unit: 'voxels', meaning: 'likewise' },
-    ray: {
-      type: 'uint8',
-      meaning:
-        'neighbour one voxel further along the viewing ray: (i + 1) · 9 + (j + 1) · 3 + (k + 1) for offset i, j, k',
-    },
+    ...incidenceKeyColumns,
     pixels: { type: 'uint32', unit: 'pixels', meaning: 'pixels of the superpixel in the voxel' },
     sum_p: { type: 'uint32[C]', unit: '2⁻¹⁴', meaning: 'Σ P over these pixels' },
     sum_neg_log_p: { type: 'uint32[C]', unit: '2⁻¹⁰ nats', meaning: 'Σ −log P' },
@@ -386,6 +478,8 @@ export const POINTS = {
 
 export type LabelRow = Row<typeof LABELS>;
 export type RoundRow = Row<typeof ROUNDS>;
+export type ComparisonRow = Row<typeof COMPARISON>;
+export type RegionClassRow = Row<typeof REGION_CLASSES>;
 export type FrameRow = Row<typeof FRAMES>;
 export type ScoreRow = Row<typeof SCORES>;
 export type PickRow = Row<typeof PICKS>;
@@ -410,10 +504,13 @@ export const PARQUET_TABLES: readonly ParquetSchema[] = [
   CALIBRATION,
   LABELS,
   ROUNDS,
+  COMPARISON,
+  REGION_CLASSES,
 ];
 export const ARROW_TABLES: readonly ArrowSchema[] = [
   SUPERPIXELS,
   PROBABILITIES,
+  FOOTPRINTS,
   INCIDENCES,
   POINTS,
   TRAINING_LABELS,

@@ -1,13 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { startBackend } from '../../src/model/backend.js';
 import { features, logits, upsample4 } from '../../src/model/deeplab.js';
 import { drawMasks } from '../../src/model/dropout.js';
 import { FoldedLayers } from '../../src/model/inference/folded-layers.js';
 import { InferenceNetwork, normaliseColour } from '../../src/model/inference/inference.js';
 import { McDropout, type McDropoutFrame } from '../../src/model/inference/mc-dropout.js';
-import { halfValues, type ProbabilityMap } from '../../src/model/probability-map.js';
+import { initialNetwork } from '../../src/model/network.js';
+import { halfValues, type ProbabilityMap, toHalves } from '../../src/model/probability-map.js';
 import { random, seedOf } from '../../src/random.js';
+import { ReferenceLayers } from './reference-layers.js';
 import { randomColour, relativeError, trainedLookingNetwork } from './support.js';
 
 const network = trainedLookingNetwork(5);
@@ -122,6 +124,69 @@ test('frames come and go without leaving a tensor', () => {
   expect(tf.memory().numTensors).toBe(held);
   mcDropout.dispose();
   expect(tf.memory().numTensors).toBe(before);
+});
+
+describe('no draws', () => {
+  test('give the softmax of the logits without dropout, at full resolution and half precision', () => {
+    const inference = new InferenceNetwork(network);
+    const probabilities = tf.tidy(() =>
+      tf.softmax(upsample4(inference.logits(inference.features(frame)), 49, 70)),
+    );
+    const expected = toHalves(probabilities.dataSync<'float32'>());
+    probabilities.dispose();
+    inference.dispose();
+    const { data, ...rest } = predict(frame, 0, 1);
+    expect(rest).toEqual({ width: 70, height: 49, classes: 5 });
+    expect(data.length).toBe(expected.length);
+    // Sums in another order may round to the neighbouring half.
+    for (const [i, half] of data.entries()) expect(Math.abs(half - expected[i]!)).toBeLessThanOrEqual(1);
+  });
+
+  test('leave nothing to chance: the same for every seed and name, and not one draw', () => {
+    const { data } = predict(frame, 0, 1);
+    expect(predict(frame, 0, 2).data).toEqual(data);
+    expect(predict({ ...frame, scene: 'b', id: '9' }, 0, 1).data).toEqual(data);
+    expect(predict(frame, 1, 1).data).not.toEqual(data);
+  });
+});
+
+describe('features', () => {
+  /** Plain layers that keep what the classifier is given. */
+  class WatchedLayers extends ReferenceLayers {
+    seen: { shape: number[]; values: Float32Array } | undefined;
+
+    override linear(name: string, x: tf.Tensor4D): tf.Tensor4D {
+      expect(name).toBe('classifier');
+      this.seen = { shape: x.shape, values: x.dataSync<'float32'>() };
+      return super.linear(name, x);
+    }
+  }
+
+  const full = initialNetwork({ width: 0.35, head: 'full', classes: 2 }, ['a', 'b'], 3);
+  test.each([
+    ['slim', network, 64],
+    ['full', full, 256],
+  ])('of the %s head are the means of what the classifier is given', (_, of, channels) => {
+    const layers = new WatchedLayers(of);
+    tf.tidy(() => {
+      const x = tf.tensor4d(Float32Array.from(frame.colour, normaliseColour), [1, 49, 70, 3]);
+      return logits(layers, features(layers, of.config, x));
+    }).dispose();
+    const { shape, values } = layers.seen!;
+    expect(shape).toEqual([1, 13, 18, channels]);
+    const means = new Float64Array(channels);
+    for (const [i, value] of values.entries()) means[i % channels]! += value / (13 * 18);
+    const before = tf.memory().numTensors;
+    const inference = new InferenceNetwork(of);
+    const described = inference.describe(frame);
+    const held = tf.memory().numTensors;
+    expect(inference.describe(frame)).toEqual(described);
+    expect(tf.memory().numTensors).toBe(held);
+    inference.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+    expect(new Set(described).size).toBeGreaterThan(channels / 4);
+    expect(relativeError(described, means)).toBeLessThan(1e-5);
+  });
 });
 
 test('colour of another size than the frame is refused', () => {

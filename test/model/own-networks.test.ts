@@ -264,6 +264,32 @@ describe('a LayersModel', () => {
     expect(relativeError(numbers(await predict(folder, 1, frame('1'))), expected)).toBeLessThan(1e-3);
   });
 
+  test.each(noiseCases)(
+    'gives one pass as in inference where no draws are asked for, with %s',
+    async (_, make) => {
+      const folder = await saveLayersModel(chain(conv(4, 1), make(), conv(3, 2)));
+      const model = await tfl.loadLayersModel({ load: async () => await artifacts(folder) });
+      const expected = tf.softmax(model.predict(imageOf(frame('1'))) as tf.Tensor).dataSync();
+      const { data, ...rest } = await predict(folder, 0, frame('1'));
+      expect(relativeError(numbers({ data, ...rest }), expected)).toBeLessThan(1e-3);
+      expect((await predict(folder, 0, frame('1'), SEED + 1)).data).toEqual(data);
+      expect((await predict(folder, 1, frame('1'))).data).not.toEqual(data);
+    },
+  );
+
+  test('without dropout gives the same with no draws as with one; tensors all given back', async () => {
+    const folder = await saveLayersModel(chain(conv(4, 1), conv(3, 2)));
+    expect(await predict(folder, 0, frame('1'))).toEqual(await predict(folder, 1, frame('1')));
+    const noisy = await saveLayersModel(nested());
+    const before = tf.memory().numTensors;
+    const network = await start(noisy, 0);
+    const loaded = tf.memory().numTensors;
+    for (const id of ['1', '2']) network.predict(frame(id));
+    expect(tf.memory().numTensors).toBe(loaded);
+    network.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
   async function artifacts(folder: string): Promise<tf.io.ModelArtifacts> {
     const { tfjsArtifacts } = await import('../../src/model/inference/own/tfjs-file.js');
     return tfjsArtifacts((await loadModel(folder)) as TfjsModel);
@@ -365,6 +391,7 @@ describe('a GraphModel', () => {
     expect(await readClassNames(folder)).toEqual(['x', 'y', 'z']);
     expect(await readClassNames(join(folder, 'model.json'))).toEqual(['x', 'y', 'z']);
     await expect(start(folder, 2)).rejects.toThrow('the network has no active dropout');
+    expect(await predict(folder, 0, f)).toEqual(map);
   });
 
   test('has the inputs and outputs of its signature, as the converter writes it', async () => {
@@ -420,6 +447,11 @@ describe('a GraphModel', () => {
     network.dispose();
     expect(tf.memory().numTensors).toBe(before);
     expect(relativeError(numbers(map), expected)).toBeLessThan(1e-3);
+    const off = start(folder, 0);
+    await expect(off).rejects.toThrow(UserError);
+    await expect(off).rejects.toThrow(
+      /model\.json: the graph draws random numbers, which cannot be switched off: expected at least 1 draw/,
+    );
   });
 
   test('whose dropout comes first draws too', async () => {
@@ -679,6 +711,19 @@ describe('segmenter', () => {
       expect(segmenter.classes).toBe(3);
       await segmenter.close();
     }
+  });
+
+  test('has no features of it, which stops no map', async () => {
+    const folder = await saveLayersModel(chain(conv(4, 1), layers.dropout({ rate: 0.5 }), conv(3, 2)));
+    const segmenter = await createSegmenter({ model: folder, draws: 0, seed: SEED, workers: 1, size: SIZE });
+    const map = segmenter.predict(frame('1'));
+    const described = segmenter.describe(frame('1'));
+    await expect(described).rejects.toThrow(UserError);
+    await expect(described).rejects.toThrow(
+      /model\.json: features of frames need a network of viewal's own: .* got a TensorFlow\.js model\.$/,
+    );
+    expect(await map).toEqual(await predict(folder, 0, frame('1')));
+    await segmenter.close();
   });
 
   test('refuses a network without dropout before the first frame, for the user to read', async () => {

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BadFrameError, UserError } from '../../src/errors.js';
 import { startBackend } from '../../src/model/backend.js';
 import { loadNetwork, MODEL_FILE, saveNetwork } from '../../src/model/checkpoint.js';
+import { InferenceNetwork } from '../../src/model/inference/inference.js';
 import { McDropout } from '../../src/model/inference/mc-dropout.js';
 import { type Model, readClassNames } from '../../src/model/inference/model-folder.js';
 import { createSegmenter, SegmenterPool, segmenterKey } from '../../src/model/inference/segmenter-pool.js';
@@ -65,6 +66,26 @@ describe.skipIf(!existsSync(built))('segmenter (needs `npm run build` first)', (
     expect(segmenter.key).toBe(segmenterKey(model, options));
   });
 
+  test.each([1, 2])(
+    'gives maps without dropout and features alike, mixed, with %i workers',
+    async (workers) => {
+      const segmenter = await createSegmenter({ model: folder, draws: 0, seed: 5, workers });
+      const frames = Array.from({ length: 6 }, (_, i) => frame(`${i}`, 48, 32 + i));
+      const asked = frames.map((f) => [segmenter.describe(f), segmenter.predict(f)] as const);
+      const features = await Promise.all(asked.map(([described]) => described));
+      const maps = await Promise.all(asked.map(([, predicted]) => predicted));
+      await segmenter.close();
+      const mcDropout = new McDropout(network, { draws: 0, seed: 5 });
+      expect(maps).toEqual(frames.map((f) => mcDropout.predict(f)));
+      mcDropout.dispose();
+      const inference = new InferenceNetwork(network);
+      expect(features).toEqual(frames.map((f) => inference.describe(f)));
+      inference.dispose();
+      expect(features[0]).toHaveLength(64);
+      expect(features[0]).not.toEqual(features[1]);
+    },
+  );
+
   test('a frame that fails is rejected by name; the next one works', async () => {
     const segmenter = await createSegmenter({ model: folder, ...options, workers: 1 });
     const broken = segmenter.predict({ ...frame('1'), colour: new Uint8Array(5) });
@@ -87,8 +108,8 @@ describe.skipIf(!existsSync(built))('segmenter (needs `npm run build` first)', (
     await expect(createSegmenter({ model: join(folder, 'no'), seed: 1 })).rejects.toThrow(
       'holds no network: expected a folder with model.safetensors',
     );
-    await expect(createSegmenter({ model: folder, seed: 1, draws: 0 })).rejects.toThrow(
-      'Expected a whole number of dropout draws, at least 1, got 0.',
+    await expect(createSegmenter({ model: folder, seed: 1, draws: -1 })).rejects.toThrow(
+      'Expected a whole number of dropout draws, at least 0, got -1.',
     );
     await expect(createSegmenter({ model: folder, seed: 1, workers: 1.5 })).rejects.toThrow(
       'Expected a whole number of workers, at least 1, got 1.5.',
@@ -125,9 +146,9 @@ test('class names of a checkpoint are read without its weights', async () => {
 
 test('a bad frame is rejected as one; the next one works', async () => {
   const pool = poolOf(
-    `${READY} parentPort.on('message', ({ id }) => parentPort.postMessage(id === '1'
+    `${READY} parentPort.on('message', ({ frame: { id } }) => parentPort.postMessage(id === '1'
       ? { kind: 'bad frame', file: 'model.json', reason: 'its scores are not finite' }
-      : { kind: 'map', data: new Uint16Array(3) }));`,
+      : { kind: 'answer', data: new Uint16Array(3) }));`,
   );
   await pool.ready();
   const bad = pool.predict(frame('1'));
@@ -136,6 +157,29 @@ test('a bad frame is rejected as one; the next one works', async () => {
   await expect(bad).rejects.toMatchObject({ file: 'model.json', reason: 'its scores are not finite' });
   expect((await next).data).toHaveLength(3);
   await pool.close();
+});
+
+test('answers of both kinds reach who asked, each frame asked for once, in turn', async () => {
+  // A worker that answers with what it was asked, spelt in numbers.
+  const pool = poolOf(
+    `${READY} parentPort.on('message', ({ kind, frame: { id } }) => parentPort.postMessage({ kind: 'answer',
+      data: kind === 'map' ? Uint16Array.of(Number(id)) : Float32Array.of(Number(id) + 0.5) }));`,
+    2,
+  );
+  await pool.ready();
+  const ids = Array.from({ length: 20 }, (_, i) => i);
+  const answers = await Promise.all(
+    ids.map((id) => (id % 3 === 0 ? pool.predict(frame(`${id}`)) : pool.describe(frame(`${id}`)))),
+  );
+  expect(answers).toEqual(
+    ids.map((id) =>
+      id % 3 === 0
+        ? { width: 48, height: 32, classes: 3, data: Uint16Array.of(id) }
+        : Float32Array.of(id + 0.5),
+    ),
+  );
+  await pool.close();
+  await expect(pool.describe(frame('1'))).rejects.toThrow('the segmenter is closed');
 });
 
 describe('a worker that dies', () => {
@@ -180,11 +224,12 @@ describe('key', () => {
       ),
     ).toBe(key);
     const others = [
+      segmenterKey(model, { ...options, draws: 0 }),
       segmenterKey(model, { ...options, draws: 3 }),
       segmenterKey(model, { ...options, seed: 6 }),
       segmenterKey(model, options, 'cpu'),
       segmenterKey({ kind: 'deeplab', network: trainedLookingNetwork(3, 2) }, options),
     ];
-    expect(new Set([key, ...others]).size).toBe(5);
+    expect(new Set([key, ...others]).size).toBe(6);
   });
 });

@@ -36,6 +36,7 @@ describe('observe, bin, integrate', () => {
     key: 'k',
     concurrency: 1,
     predict: async () => seen.probabilities,
+    describe: async () => new Float32Array(64),
     close: async () => {},
   };
 

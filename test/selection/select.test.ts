@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BudgetMeter, parseBudget } from '../../src/selection/budget.js';
 import { mergePicks } from '../../src/selection/merge.js';
 import { OverlapIndex } from '../../src/selection/overlap-index.js';
 import { pickSurfaces } from '../../src/selection/pick.js';
@@ -164,35 +163,5 @@ describe('merging scenes', () => {
         expect([...mergePicks(tagged, (pick) => pick.key)]).toEqual(expected);
       }),
     );
-  });
-});
-
-describe('budgets', () => {
-  test.each([
-    ['2images', { amount: 2, unit: 'images' }],
-    ['1 image', { amount: 1, unit: 'images' }],
-    ['0.5images', { amount: 0.5, unit: 'images' }],
-    ['100superpixels', { amount: 100, unit: 'superpixels' }],
-    ['2%', { amount: 2, unit: '%' }],
-  ])('%s', (text, budget) => expect(parseBudget(text)).toEqual(budget));
-
-  test.each(['', '2', 'images', '-1images', '0%', '101%', '1.5superpixels', '2 apples'])(
-    'refuses "%s"',
-    (text) => expect(() => parseBudget(text)).toThrow(/^Option budget: expected/),
-  );
-
-  test('images are overrun by less than one region; superpixels not at all', () => {
-    const spend = (text: string, frames: number) => {
-      const meter = new BudgetMeter(parseBudget(text), frames, 100);
-      let regions = 0;
-      while (!meter.spent) {
-        meter.add(30);
-        regions++;
-      }
-      return regions;
-    };
-    expect(spend('1images', 9)).toBe(4);
-    expect(spend('10%', 10)).toBe(4);
-    expect(spend('7superpixels', 9)).toBe(7);
   });
 });

@@ -3,16 +3,17 @@ import { describe, expect, test } from 'vitest';
 import { BadFrameError } from '../../src/errors.js';
 import { halfValues, toHalves } from '../../src/model/probability-map.js';
 import { random, shuffle } from '../../src/random.js';
-import { binIncidences } from '../../src/store/bin.js';
+import { sumIncidences } from '../../src/store/bin.js';
 import { CpuPointStore } from '../../src/store/cpu-point-store.js';
 import { MAX_PIXELS, MIN_P } from '../../src/store/fixed-point.js';
+import { footprintOf } from '../../src/store/footprint.js';
 import { type Incidences, rayCode, rayOffset } from '../../src/store/incidences.js';
 import { type RandomFrameOptions, randomFrame, type SeenFrame } from '../random-frames.js';
 
 const VOXEL = 0.05;
 
 function binned(seen: SeenFrame, voxel = VOXEL): Incidences {
-  return binIncidences(seen.frame, seen.superpixels, seen.probabilities, voxel);
+  return sumIncidences(footprintOf(seen.frame, seen.superpixels, voxel), seen.probabilities);
 }
 
 async function storeOf(frames: readonly Incidences[]): Promise<CpuPointStore> {
@@ -50,12 +51,11 @@ describe('incidences', () => {
     // Two pixels 1 m away and 1 m apart, a third without depth.
     const seen = onePixel('a', [0.5, 0.5]);
     const frame = { ...seen.frame, width: 3, depth: Float32Array.of(1, 1, 0) };
-    const rows = binIncidences(
-      frame,
-      { width: 3, height: 1, count: 2, ids: Uint16Array.of(1, 0, 1) },
-      { width: 3, height: 1, classes: 2, data: toHalves(Float32Array.of(1, 0, 0.25, 0.75, 0.5, 0.5)) },
-      0.02,
-    );
+    const superpixels = { width: 3, height: 1, count: 2, ids: Uint16Array.of(1, 0, 1) };
+    const footprint = footprintOf(frame, superpixels, 0.02);
+    expect([...footprint.rowOfPixel]).toEqual([1, 0, -1]);
+    const data = toHalves(Float32Array.of(1, 0, 0.25, 0.75, 0.5, 0.5));
+    const rows = sumIncidences(footprint, { width: 3, height: 1, classes: 2, data });
     expect([...rows.superpixelPixels]).toEqual([1, 2]);
     expect([...rows.rowStart]).toEqual([0, 1, 2]);
     expect([...rows.pixels]).toEqual([1, 1]);

@@ -2,7 +2,6 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { BadFrameError, UserError } from '../../errors.js';
 import type { Size } from '../../frame.js';
 import { type BackendName, startBackend } from '../backend.js';
-import type { ProbabilityMap } from '../probability-map.js';
 import { McDropout, type McDropoutFrame, type McDropoutOptions } from './mc-dropout.js';
 import type { Model } from './model-folder.js';
 
@@ -15,13 +14,28 @@ export interface InferenceWorkerData {
   readonly size: Size;
 }
 
+/** What a worker can make of a frame. */
+export interface InferenceAnswers {
+  /** The data of a `ProbabilityMap`. */
+  map: Uint16Array;
+  /** See `Segmenter.describe`; of our own networks alone. */
+  features: Float32Array;
+}
+
+export type InferenceAnswer = InferenceAnswers[keyof InferenceAnswers];
+
+export interface InferenceRequest {
+  readonly kind: keyof InferenceAnswers;
+  readonly frame: McDropoutFrame;
+}
+
 /**
- * `ready` once, then for every frame, in order, a `map`, a `bad frame` to go on without, or a `failure` of ours;
- * `refusal` whenever the user has to act.
+ * `ready` once, then for every request, in order, its `answer`, a `bad frame` to go on without, or a `failure` of
+ * ours; `refusal` whenever the user has to act.
  */
 export type InferenceReply =
   | { readonly kind: 'ready'; readonly classes: number }
-  | { readonly kind: 'map'; readonly data: Uint16Array<ArrayBuffer> }
+  | { readonly kind: 'answer'; readonly data: InferenceAnswer }
   | { readonly kind: 'bad frame'; readonly file: string; readonly reason: string }
   | { readonly kind: 'failure'; readonly message: string }
   | { readonly kind: 'refusal'; readonly message: string };
@@ -45,27 +59,37 @@ function replyError(error: unknown): void {
   }
 }
 
-async function start(): Promise<{ classes: number; predict(frame: McDropoutFrame): ProbabilityMap }> {
+type Answering = { [Kind in keyof InferenceAnswers]: (frame: McDropoutFrame) => InferenceAnswers[Kind] };
+
+async function start(): Promise<{ classes: number; answering: Partial<Answering> }> {
   if (model.kind === 'deeplab') {
     const mcDropout = new McDropout(model.network, options);
-    return { classes: model.network.config.classes, predict: (frame) => mcDropout.predict(frame) };
+    return {
+      classes: model.network.config.classes,
+      answering: {
+        map: (frame) => mcDropout.predict(frame).data,
+        features: (frame) => mcDropout.inference.describe(frame),
+      },
+    };
   }
   // What only other people's networks need is loaded for them alone.
   const { OwnMcDropout } = await import('./own/own-mc-dropout.js');
-  return OwnMcDropout.start(model, options, size);
+  const mcDropout = await OwnMcDropout.start(model, options, size);
+  return { classes: mcDropout.classes, answering: { map: (frame) => mcDropout.predict(frame).data } };
 }
 
 try {
-  const network = await start();
-  port.on('message', (frame: McDropoutFrame) => {
+  const { classes, answering } = await start();
+  port.on('message', ({ kind, frame }: InferenceRequest) => {
     try {
-      const data = network.predict(frame).data as Uint16Array<ArrayBuffer>;
-      reply({ kind: 'map', data }, [data.buffer]);
+      // The pool asks a network for nothing that it cannot give.
+      const data = answering[kind]!(frame);
+      reply({ kind: 'answer', data }, [data.buffer as ArrayBuffer]);
     } catch (error) {
       replyError(error);
     }
   });
-  reply({ kind: 'ready', classes: network.classes });
+  reply({ kind: 'ready', classes });
 } catch (error) {
   if (!(error instanceof UserError)) throw error;
   replyError(error);

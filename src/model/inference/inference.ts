@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Frame } from '../../frame.js';
-import { type DropoutMasks, type Features, features, logits, upsample4 } from '../deeplab.js';
+import { type DropoutMasks, decode, type Features, features, logits, upsample4 } from '../deeplab.js';
 import { registerUpsampling } from '../kernels/upsample.js';
 import type { Network } from '../network.js';
 import { FoldedLayers } from './folded-layers.js';
@@ -32,7 +32,7 @@ export class InferenceNetwork {
     });
   }
 
-  /** Logits [1, ⌈H/4⌉, ⌈W/4⌉, C] of one draw. */
+  /** Logits [1, ⌈H/4⌉, ⌈W/4⌉, C] of one draw; dropout off without masks. */
   logits(of: Features, masks?: DropoutMasks): tf.Tensor4D {
     return tf.tidy(() => logits(this.layers, of, masks));
   }
@@ -46,6 +46,17 @@ export class InferenceNetwork {
     const labels = new Uint8Array(likeliest.dataSync());
     likeliest.dispose();
     return labels;
+  }
+
+  /**
+   * The decoder's last feature maps, dropout off, averaged over all their pixels: what core-set selection (Sener and
+   * Savarese 2018) compares images by. One value a channel, 64 of the slim head and 256 of the full one.
+   */
+  describe(image: ColourImage): Float32Array {
+    const mean = tf.tidy(() => tf.mean(decode(this.layers, this.features(image)), [1, 2]));
+    const values = mean.dataSync<'float32'>();
+    mean.dispose();
+    return values;
   }
 
   dispose(): void {

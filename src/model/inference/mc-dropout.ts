@@ -13,7 +13,7 @@ import { meanSoftmax } from './mean-softmax.js';
 export const DEFAULT_DRAWS = 20;
 
 export interface McDropoutOptions {
-  /** Dropout draws averaged, at least 1. */
+  /** Dropout draws averaged, D; 0 for dropout off: one pass, in which nothing is random. */
   readonly draws: number;
   readonly seed: number;
 }
@@ -26,10 +26,11 @@ export type McDropoutFrame = ColourImage & Pick<Frame, 'scene' | 'id'>;
  *
  * Dropout acts only behind the backbone, so D whole passes share one pass of the backbone and differ in the head
  * alone: the same distribution, and for given masks the same numbers. Draw d of a frame takes its masks from the
- * seed, the scene, the frame's id and d.
+ * seed, the scene, the frame's id and d. With no draws the map is the softmax of one pass with dropout off.
  */
 export class McDropout {
-  private readonly inference: InferenceNetwork;
+  /** The network with dropout off; this class disposes it. */
+  readonly inference: InferenceNetwork;
 
   constructor(
     private readonly network: Network,
@@ -45,14 +46,16 @@ export class McDropout {
     const features = this.inference.features(frame);
     const logitsOf = (draw: number) =>
       tf.tidy(() => {
+        if (draws === 0) return this.inference.logits(features);
         const masks = drawMasks(config, [random(seedOf(seed, scene, id, draw))]);
         return this.inference.logits(features, masks);
       });
+    const passes = Math.max(draws, 1);
     try {
       const data =
         tf.getBackend() === 'wasm'
-          ? fusedMeanSoftmax(linkKernels(), frame, config.classes, draws, logitsOf)
-          : meanSoftmax(frame, draws, logitsOf);
+          ? fusedMeanSoftmax(linkKernels(), frame, config.classes, passes, logitsOf)
+          : meanSoftmax(frame, passes, logitsOf);
       return { width, height, classes: config.classes, data };
     } finally {
       tf.dispose([...features.high, features.low]);

@@ -7,15 +7,21 @@ import { workerUrl } from '../../worker-url.js';
 import { type BackendChoice, chooseBackend } from '../backend.js';
 import type { Network } from '../network.js';
 import type { ProbabilityMap } from '../probability-map.js';
-import type { InferenceReply, InferenceWorkerData } from './inference-worker.js';
-import { DEFAULT_DRAWS, type McDropoutFrame, type McDropoutOptions } from './mc-dropout.js';
+import type {
+  InferenceAnswer,
+  InferenceAnswers,
+  InferenceReply,
+  InferenceRequest,
+  InferenceWorkerData,
+} from './inference-worker.js';
+import { DEFAULT_DRAWS, type McDropoutOptions } from './mc-dropout.js';
 import { loadModel, type Model } from './model-folder.js';
 import type { Segmenter } from './segmenter.js';
 
 export interface SegmenterOptions {
   /** Model folder, or what `loadModel` read from one: a checkpoint of ours, or a TensorFlow.js model. */
   readonly model: string | Model;
-  /** Dropout draws averaged, at least 1. */
+  /** Dropout draws averaged, 20 if not given; 0 for dropout off. */
   readonly draws?: number;
   readonly seed: number;
   /** Threads, one network each; as many as the machine has cores if not given. */
@@ -43,12 +49,12 @@ const OWN_ALGORITHM_VERSION = 1;
 export async function createSegmenter(options: SegmenterOptions): Promise<Segmenter> {
   const { draws = DEFAULT_DRAWS, seed, workers = availableParallelism() } = options;
   const { size = WORKING_SIZE } = options;
-  for (const [name, value] of [
-    ['dropout draws', draws],
-    ['workers', workers],
+  for (const [name, value, least] of [
+    ['dropout draws', draws, 0],
+    ['workers', workers, 1],
   ] as const) {
-    if (!Number.isInteger(value) || value < 1) {
-      throw new UserError(`Expected a whole number of ${name}, at least 1, got ${value}.`);
+    if (!Number.isInteger(value) || value < least) {
+      throw new UserError(`Expected a whole number of ${name}, at least ${least}, got ${value}.`);
     }
   }
   const backend = chooseBackend(options.backend);
@@ -59,13 +65,15 @@ export async function createSegmenter(options: SegmenterOptions): Promise<Segmen
 }
 
 interface Task {
-  /** The pool's own copy of what the worker needs; its buffer moves to the worker. */
-  readonly frame: McDropoutFrame & { readonly colour: Uint8Array<ArrayBuffer> };
-  readonly resolve: (map: ProbabilityMap) => void;
+  /** With the pool's own copy of what the worker needs of the frame. */
+  readonly request: InferenceRequest;
+  /** The colours' buffer, which moves to the worker. */
+  readonly colour: ArrayBuffer;
+  readonly resolve: (answer: InferenceAnswer) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** One thread and the frame it is at; `task` undefined while it waits. */
+/** One thread and the task it is at; `task` undefined while it waits. */
 interface Lane {
   readonly worker: Worker;
   task?: Task | undefined;
@@ -81,6 +89,7 @@ export class SegmenterPool implements Segmenter {
   classes = 0;
   readonly key: string;
   readonly concurrency: number;
+  private readonly model: Model;
   private readonly lanes: Lane[];
   private readonly waiting: Task[] = [];
   private readonly whenReady: Promise<unknown>;
@@ -93,6 +102,7 @@ export class SegmenterPool implements Segmenter {
     url = workerUrl(import.meta.url, './inference-worker.js'),
   ) {
     const { model, options, backend } = workerData;
+    this.model = model;
     this.key = segmenterKey(model, options, backend);
     this.concurrency = workers;
     this.lanes = Array.from({ length: workers }, () => ({ worker: new Worker(url, { workerData }) }));
@@ -104,14 +114,19 @@ export class SegmenterPool implements Segmenter {
     await this.whenReady;
   }
 
-  predict(frame: Frame): Promise<ProbabilityMap> {
-    if (this.stopped) return Promise.reject(this.stopped);
-    const { scene, id, width, height } = frame;
-    const colour = new Uint8Array(frame.colour);
-    return new Promise((resolve, reject) => {
-      this.waiting.push({ frame: { scene, id, width, height, colour }, resolve, reject });
-      this.dispatch();
-    });
+  async predict(frame: Frame): Promise<ProbabilityMap> {
+    const { width, height } = frame;
+    const data = await this.request('map', frame);
+    return { width, height, classes: this.classes, data };
+  }
+
+  async describe(frame: Frame): Promise<Float32Array> {
+    if (this.model.kind !== 'deeplab') {
+      throw new UserError(
+        `${this.model.file}: features of frames need a network of viewal's own: expected a model folder that viewal train wrote, got a TensorFlow.js model.`,
+      );
+    }
+    return this.request('features', frame);
   }
 
   async close(): Promise<void> {
@@ -139,24 +154,40 @@ export class SegmenterPool implements Segmenter {
     });
   }
 
+  private async request<Kind extends keyof InferenceAnswers>(
+    kind: Kind,
+    frame: Frame,
+  ): Promise<InferenceAnswers[Kind]> {
+    if (this.stopped) throw this.stopped;
+    const { scene, id, width, height } = frame;
+    const colour = new Uint8Array(frame.colour);
+    const answer = new Promise<InferenceAnswer>((resolve, reject) => {
+      const request = { kind, frame: { scene, id, width, height, colour } };
+      this.waiting.push({ request, colour: colour.buffer, resolve, reject });
+      this.dispatch();
+    });
+    // A worker answers with what it was asked for.
+    return answer as Promise<InferenceAnswers[Kind]>;
+  }
+
   private dispatch(): void {
     const lane = this.lanes.find(({ task }) => task === undefined);
     const task = lane && this.waiting.shift();
     if (!lane || !task) return;
     lane.task = task;
-    lane.worker.postMessage(task.frame, [task.frame.colour.buffer]);
+    lane.worker.postMessage(task.request, [task.colour]);
   }
 
   private finish(
     lane: Lane,
-    reply: Extract<InferenceReply, { kind: 'map' | 'bad frame' | 'failure' }>,
+    reply: Extract<InferenceReply, { kind: 'answer' | 'bad frame' | 'failure' }>,
   ): void {
     if (lane.task === undefined) return;
-    const { frame, resolve, reject } = lane.task;
+    const { task } = lane;
     lane.task = undefined;
-    if (reply.kind === 'bad frame') reject(new BadFrameError(reply.file, reply.reason));
-    else if (reply.kind === 'failure') reject(new Error(`${frameName(frame)}: ${reply.message}`));
-    else resolve({ width: frame.width, height: frame.height, classes: this.classes, data: reply.data });
+    if (reply.kind === 'answer') task.resolve(reply.data);
+    else if (reply.kind === 'bad frame') task.reject(new BadFrameError(reply.file, reply.reason));
+    else task.reject(new Error(`${frameName(task.request.frame)}: ${reply.message}`));
     this.dispatch();
   }
 
@@ -168,7 +199,7 @@ export class SegmenterPool implements Segmenter {
       lane.task = undefined;
       void lane.worker.terminate();
     }
-    for (const { reject } of this.waiting.splice(0)) reject(error);
+    for (const task of this.waiting.splice(0)) task.reject(error);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Frame } from '../../frame.js';
 import type { ProbabilityMap } from '../probability-map.js';
 
-/** Turns frames into probability maps (paper, Eq. 1). */
+/** Turns frames into probability maps (paper, Eq. 1), and into features to compare them by. */
 export interface Segmenter {
   readonly classes: number;
   /** Hex digest of the network and of every option that bears on its maps; stored maps carry it. */
@@ -10,10 +10,17 @@ export interface Segmenter {
   readonly concurrency: number;
   /**
    * MC dropout over one frame. The dropout masks are drawn from the seed, the scene and the frame id, so that a
-   * map does not depend on which worker made it, nor when. Reads `colour` only before it first yields.
+   * map does not depend on which worker made it, nor when. With no draws, the map of one pass with dropout off. Reads
+   * `colour` only before it first yields.
    * @throws BadFrameError where the network can give this frame no map
    */
   predict(frame: Frame): Promise<ProbabilityMap>;
+  /**
+   * The decoder's last feature maps, dropout off, averaged over all pixels: one value a channel, 64 of the slim head
+   * and 256 of the full one. Reads `colour` only before it first yields.
+   * @throws UserError if the network is a TensorFlow.js model, whose decoder nobody knows
+   */
+  describe(frame: Frame): Promise<Float32Array>;
   /** Ends the workers. */
   close(): Promise<void>;
 }

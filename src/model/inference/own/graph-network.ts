@@ -13,7 +13,7 @@ interface GraphDefNode {
   readonly input?: readonly string[];
 }
 
-/** A TensorFlow.js GraphModel. Its noise is whatever random ops the graph has. */
+/** A TensorFlow.js GraphModel. Its noise is whatever random ops the graph has, and is always on. */
 export class GraphNetwork implements OwnNetwork {
   readonly file: string;
   readonly input: InputSize;
@@ -62,8 +62,14 @@ export class GraphNetwork implements OwnNetwork {
     return listOf(this.graph.execute({ [this.inputName]: image }, [...this.cuts]));
   }
 
-  scores(features: readonly tf.Tensor[], streams: Streams): tf.Tensor {
+  scores(features: readonly tf.Tensor[], streams?: Streams): tf.Tensor {
     if (isOnly(this.cuts, this.output)) return tf.clone(features[0]);
+    if (streams === undefined) {
+      // A graph says which numbers are random, but not what they would be without dropout.
+      throw new UserError(
+        `${this.file}: the graph draws random numbers, which cannot be switched off: expected at least 1 draw, or a graph exported in inference mode.`,
+      );
+    }
     const fed = Object.fromEntries(this.cuts.map((name, i) => [name, features[i]]));
     return withSeededOps(streams, () => listOf(this.graph.execute(fed, this.output))[0]);
   }

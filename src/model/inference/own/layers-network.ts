@@ -8,7 +8,7 @@ import { firstSentence, type TfjsModel, tfjsArtifacts } from './tfjs-file.js';
 type Layer = tfl.layers.Layer;
 
 /**
- * A TensorFlow.js LayersModel whose dropout-like layers are on, nested ones too, while all others, batch norm among
+ * A TensorFlow.js LayersModel whose dropout-like layers can be on, nested ones too, while all others, batch norm among
  * them, work as in inference. (`training: true` would switch both.)
  */
 export class LayersNetwork implements OwnNetwork {
@@ -18,6 +18,7 @@ export class LayersNetwork implements OwnNetwork {
   private readonly head: tfl.LayersModel;
   /** Undefined where there is no noise: the head gives the scores then. */
   private readonly tail: tfl.LayersModel | undefined;
+  /** Of the draw that is being made; undefined where noise is off. */
   private streams: Streams | undefined;
 
   /** @throws UserError if tfjs cannot build the model, its weights do not fit it, or it takes no image */
@@ -45,7 +46,7 @@ export class LayersNetwork implements OwnNetwork {
     this.file = file;
     this.input = imageInput(file, model.inputs, model.outputs);
     this.output = model.outputs[0].sourceLayer.name;
-    const noisy = this.switchNoiseOn();
+    const noisy = this.takeOverNoise();
     ({ head: this.head, tail: this.tail } = split(model, noisy));
   }
 
@@ -54,7 +55,7 @@ export class LayersNetwork implements OwnNetwork {
     return Array.isArray(features) ? features : [features];
   }
 
-  scores(features: readonly tf.Tensor[], streams: Streams): tf.Tensor {
+  scores(features: readonly tf.Tensor[], streams?: Streams): tf.Tensor {
     if (this.tail === undefined) return tf.clone(features[0]);
     this.streams = streams;
     try {
@@ -69,15 +70,19 @@ export class LayersNetwork implements OwnNetwork {
     for (const weight of this.model.weights) weight.dispose();
   }
 
-  /** Replaces what dropout-like layers do. @returns those layers and whatever contains one */
-  private switchNoiseOn(): ReadonlySet<Layer> {
+  /**
+   * Replaces what dropout-like layers do: noise from a draw's streams, or nothing.
+   * @returns those layers and whatever contains one
+   */
+  private takeOverNoise(): ReadonlySet<Layer> {
     const noisy = new Set<Layer>();
     const visit = (layer: Layer): boolean => {
       const noise = noiseOf(layer);
       if (noise) {
         layer.call = (inputs) => {
           const x = Array.isArray(inputs) ? inputs[0] : inputs;
-          return tf.tidy(() => noise(x, this.streams!()));
+          const { streams } = this;
+          return streams ? tf.tidy(() => noise(x, streams())) : x;
         };
       }
       // Every layer inside is visited, also behind the first that is noisy.

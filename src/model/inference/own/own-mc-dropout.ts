@@ -28,13 +28,14 @@ const LEAST_TRIAL_DRAWS = 64;
 
 /**
  * MC dropout (paper, Eq. 1) with the user's own network on this thread's backend. Draw d of a frame takes its noise
- * from the seed, the scene, the frame's id and d: the same wherever and whenever it is made.
+ * from the seed, the scene, the frame's id and d: the same wherever and whenever it is made. With no draws, one pass
+ * with noise off.
  */
 export class OwnMcDropout {
   /**
    * @param size of the images to come: the network is tried out on one of random colours
    * @throws UserError where tfjs cannot build or run the network, where its input or output is not what is
-   * expected, and where several draws are asked for and come out alike
+   * expected, where several draws are asked for and come out alike, and where noise is to be off and cannot be
    */
   static async start(model: TfjsModel, options: McDropoutOptions, size: Size): Promise<OwnMcDropout> {
     const network = model.kind === 'layers' ? await LayersNetwork.load(model) : GraphNetwork.load(model);
@@ -57,8 +58,9 @@ export class OwnMcDropout {
     const { width, height, scene, id } = frame;
     const mean = tf.tidy(() => {
       const features = this.network.features(imageTensor(frame, this.range, this.network));
-      return meanOfDraws(draws, (draw) => {
-        const scores = this.network.scores(features, streamsOf(seed, scene, id, draw)) as tf.Tensor4D;
+      return meanOfDraws(Math.max(draws, 1), (draw) => {
+        const streams = draws === 0 ? undefined : streamsOf(seed, scene, id, draw);
+        const scores = this.network.scores(features, streams) as tf.Tensor4D;
         return this.probabilities(scores, frame);
       });
     });
@@ -135,7 +137,7 @@ function tryOut(network: OwnNetwork, model: TfjsModel, { draws, seed }: McDropou
   );
   const draw = (d: number): { shape: number[]; values: Float32Array } => {
     const scores = refusing(network, size, () =>
-      tf.tidy(() => network.scores(features, streamsOf(seed, 'trial', d))),
+      tf.tidy(() => network.scores(features, draws === 0 ? undefined : streamsOf(seed, 'trial', d))),
     );
     const { shape, dtype } = scores;
     const values = Float32Array.from(scores.dataSync());
@@ -161,9 +163,9 @@ function tryOut(network: OwnNetwork, model: TfjsModel, { draws, seed }: McDropou
       `${file} names ${named} classes in its userDefinedMetadata, but the network's output ${output} has ${classes} scores a pixel.`,
     );
   }
-  const tries = Math.max(draws, LEAST_TRIAL_DRAWS);
+  const tries = draws === 0 ? 1 : Math.max(draws, LEAST_TRIAL_DRAWS);
   let finite = areFinite(first.values) ? first.values : undefined;
-  let differ = draws === 1; // which takes no dropout
+  let differ = draws <= 1; // which takes no dropout
   for (let d = 1; d < tries && !(finite && differ); d++) {
     const { values } = draw(d);
     if (areFinite(values)) finite ??= values;
@@ -210,6 +212,7 @@ function refusing<T>({ file }: OwnNetwork, { width, height }: Size, run: () => T
   try {
     return run();
   } catch (error) {
+    if (error instanceof UserError) throw error;
     const { message } = error as Error;
     const unknown = /Unknown op '([^']+)'/.exec(message)?.[1];
     const dynamic = /dynamic op '([^']+)'/.exec(message)?.[1];

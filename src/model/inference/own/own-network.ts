@@ -20,8 +20,12 @@ export interface OwnNetwork {
    * @param image [1, H, W, 3] in the network's own range
    */
   features(image: tf.Tensor4D): tf.Tensor[];
-  /** The rest, once: scores of whatever shape the network gives. */
-  scores(features: readonly tf.Tensor[], streams: Streams): tf.Tensor;
+  /**
+   * The rest, once: scores of whatever shape the network gives.
+   * @param streams noise off if not given
+   * @throws UserError if its noise cannot be switched off and is to be
+   */
+  scores(features: readonly tf.Tensor[], streams?: Streams): tf.Tensor;
   dispose(): void;
 }
 
