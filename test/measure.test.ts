@@ -66,8 +66,10 @@ async function openTestRun(
   read: Recording['read'] = async ({ id }) => frameOf(id),
 ): Promise<{ run: Run; scenes: Scene[] }> {
   const entries = ids.map(entry);
+  const folder = await RunFolder.open(path);
   const run: Run = {
-    folder: await RunFolder.open(path),
+    folder,
+    shared: folder,
     recording: {
       path: '/recordings/test',
       format: 'own',
@@ -85,7 +87,7 @@ async function openTestRun(
     monitor: SILENT,
     ...overrides,
   };
-  const keys = { superpixels: 's', probabilities: 'p', incidences: 'i', own: {} };
+  const keys = { superpixels: 's', footprint: 'f', probabilities: 'p', incidences: 'i', own: {} };
   const scene = {
     name: 'room',
     entries,
@@ -286,7 +288,7 @@ describe('measuring', () => {
     const { run, scenes } = await openTestRun(['0', '1'], splits);
     await storeMaps(run, ['0', '1']);
     await measureStage(run, scenes);
-    const keys = { superpixels: 's', probabilities: 'new', incidences: 'i', own: {} };
+    const keys = { superpixels: 's', footprint: 'f', probabilities: 'new', incidences: 'i', own: {} };
     const [scene] = scenes;
     const frames = new Map([...scene.keys.frames, ['1', keys] as const]);
     const changed = [{ ...scene, keys: { ...scene.keys, frames, points: 'new' } }];

@@ -546,8 +546,10 @@ describe('the stage', () => {
       superpixelFile: () => undefined,
       ...overrides,
     };
+    const folder = await RunFolder.open(path);
     const run: Run = {
-      folder: await RunFolder.open(path),
+      folder,
+      shared: folder,
       recording,
       options: parseOptions({}),
       size: { width: WIDTH, height: HEIGHT },
@@ -561,7 +563,10 @@ describe('the stage', () => {
       entries,
       keys: {
         frames: new Map(
-          entries.map(({ id }) => [id, { superpixels: 's', probabilities: 'p', incidences: 'i', own: {} }]),
+          entries.map(({ id }) => [
+            id,
+            { superpixels: 's', footprint: 'f', probabilities: 'p', incidences: 'i', own: {} },
+          ]),
         ),
         points: 'points',
         frameRows: 'frames',

@@ -6,7 +6,7 @@ import { TRAINING_OPTIONS } from '../stages/options.js';
 import { VERSION } from '../version.js';
 import { doctor } from './doctor.js';
 import { consoleMonitor } from './monitor.js';
-import { addRunOptions, givenRunOptions } from './options.js';
+import { addLearningOptions, addRunOptions, givenLearningOptions, givenRunOptions } from './options.js';
 import { synth } from './synth.js';
 import { weights } from './weights.js';
 
@@ -21,6 +21,8 @@ const interrupt = new AbortController();
 
 // Networks, readers and tables take a second to load: only commands that use them do, not --help.
 const load = async () => ({
+  ...(await import('../../pipelines/learn.js')),
+  ...(await import('../stages/learning.js')),
   ...(await import('../../pipelines/replay.js')),
   ...(await import('../../pipelines/stages.js')),
   ...(await import('../stages/run.js')),
@@ -53,6 +55,42 @@ addRunOptions(
     console.log(text);
     if (used === 0)
       throw new UserError('No frame could be used; the warnings above and the frames table say why.');
+  });
+
+const learnCommand = addRunOptions(
+  program
+    .command('learn <recording>')
+    .description("rounds of active learning, with the recording's labels as the annotator")
+    .requiredOption('--out <folder>', 'folder of the rounds; a killed run goes on where it stopped'),
+  [
+    'budget',
+    'draws',
+    'voxel',
+    'superpixelCount',
+    'format',
+    'size',
+    'seed',
+    'backend',
+    'workers',
+    ...TRAINING_OPTIONS,
+  ],
+);
+addLearningOptions(learnCommand)
+  .addHelpText(
+    'after',
+    example('viewal learn my-recording --out runs/learning --strategy viewal --rounds 6 --budget 2%'),
+  )
+  .action(async (recording: string, values: { out: string }) => {
+    const { learn, openLearning, roundTable } = await load();
+    const learning = await openLearning(
+      values.out,
+      recording,
+      givenRunOptions(values),
+      givenLearningOptions(values),
+      { monitor, signal: interrupt.signal },
+    );
+    console.log(roundTable(await learn(learning)));
+    console.log(`Rounds are in ${learning.folder.path}.`);
   });
 
 const stage = (name: string, description: string, options: Parameters<typeof addRunOptions>[1]) =>

@@ -1,6 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { z } from 'zod';
+import { type LearningOptions, learningOptions } from '../stages/learning-options.js';
 import { type RunOptions, runOptions, TRAINING_OPTIONS } from '../stages/options.js';
+import { STRATEGIES } from '../strategies/index.js';
 
 type Name = keyof RunOptions;
 
@@ -69,6 +71,31 @@ export function addRunOptions(command: Command, names: readonly Name[]): Command
     command.addOption(option);
   }
   return command;
+}
+
+/** Likewise the options of active learning. */
+const LEARNING_FLAGS: Record<keyof LearningOptions, string> = {
+  strategy: '--strategy <name>',
+  rounds: '--rounds <n>',
+  seedSet: '--seed-set <percent>',
+  test: '--test <percent>',
+};
+
+export function addLearningOptions(command: Command): Command {
+  for (const [name, flag] of Object.entries(LEARNING_FLAGS)) {
+    const field: z.ZodType = learningOptions.shape[name as keyof LearningOptions];
+    const option = new Option(flag, `${field.description} (default: ${field.parse(undefined)})`);
+    if (name !== 'strategy') option.argParser(number);
+    command.addOption(option);
+  }
+  return command.addHelpText(
+    'after',
+    () => `\nStrategies:\n${STRATEGIES.map(({ name, title }) => `  ${name.padEnd(14)} ${title}`).join('\n')}`,
+  );
+}
+
+export function givenLearningOptions(values: Record<string, unknown>): Partial<LearningOptions> {
+  return Object.fromEntries(Object.entries(values).filter(([name]) => name in LEARNING_FLAGS));
 }
 
 /** Those options of a run that the user gave. */

@@ -3,7 +3,7 @@ import type { Replayed } from '../../pipelines/replay.js';
 import type { Run } from '../stages/run.js';
 import { trainsNetwork } from '../stages/run-state.js';
 import { readParquet } from '../tables/parquet.js';
-import { FRAMES, type SelectionRow } from '../tables/schemas.js';
+import { FRAMES, type RoundRow, type SelectionRow } from '../tables/schemas.js';
 
 /** Picks shown on the terminal; the table in the run folder has them all. */
 const SHOWN = 10;
@@ -31,6 +31,27 @@ export function pickTable(selections: readonly SelectionRow[]): string {
     ]);
   const rest = selections.length - SHOWN;
   return rest > 0 ? `${table}\n… and ${rest} more.` : `${table}`;
+}
+
+/** What each round had and how good its network was. */
+export function roundTable(rounds: readonly RoundRow[]): string {
+  const table = new Table({
+    head: ['round', 'regions', 'labelled', 'minutes', 'mIoU', 'pixel accuracy'],
+    style: { head: [], border: [] },
+    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+    colAligns: ['right', 'right', 'right', 'right', 'right', 'right'],
+  });
+  const percent = (share: number | null) => (share === null ? '–' : `${(100 * share).toFixed(1)} %`);
+  for (const row of rounds)
+    table.push([
+      row.round,
+      row.regions,
+      percent(row.labelled_share),
+      row.minutes.toFixed(0),
+      percent(row.miou),
+      percent(row.pixel_accuracy),
+    ]);
+  return `${table}`;
 }
 
 /** What was done, what was left out, and where things are. */

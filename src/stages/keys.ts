@@ -8,7 +8,7 @@ import type { Run } from './run.js';
 /**
  * Versions of what computes each table: raised when its results change, so that older files are made again.
  */
-const VERSION = { superpixels: 1, incidences: 2, points: 1, scores: 3, picks: 2 };
+const VERSION = { superpixels: 1, footprints: 1, incidences: 2, points: 1, scores: 3, picks: 2 };
 
 /** What a scene's tables are computed from. */
 export interface SceneKeys {
@@ -42,8 +42,9 @@ export async function sceneKeys(
     const superpixels =
       own.superpixels?.key ?? digest('seeds', VERSION.superpixels, frame, options.superpixelCount);
     const probabilities = own.probabilities?.key ?? digest('segment', frame, segmenterKey);
+    const footprint = digest('footprint', VERSION.footprints, frame, superpixels, options.voxel);
     const incidences = digest('bin', VERSION.incidences, frame, superpixels, probabilities, options.voxel);
-    frames.set(entry.id, { superpixels, probabilities, incidences, own });
+    frames.set(entry.id, { superpixels, footprint, probabilities, incidences, own });
   }
   const points = digest(
     'points',

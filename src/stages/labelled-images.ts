@@ -43,7 +43,9 @@ export async function labelledImages(
 }
 
 async function labelledImage(run: Run, entry: FrameEntry): Promise<LabelledImage> {
-  const { width, height, colour, labels } = await run.recording.read(entry, run.size);
+  const { width, height, colour, ...frame } = await run.recording.read(entry, run.size);
+  const isTrained = run.trainingLabels !== undefined && run.training.has(frameName(entry));
+  const labels = isTrained ? await run.trainingLabels.of(entry) : frame.labels;
   if (labels === undefined) throw new BadFrameError(frameName(entry), 'has no labels');
   return { width, height, colour, labels };
 }

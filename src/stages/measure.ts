@@ -213,7 +213,11 @@ async function evaluateFrame(
   }
 }
 
-function frameRow(split: string, { scene, id }: FrameEntry, confusion: ConfusionMatrix): FrameMetricRow {
+export function frameRow(
+  split: string,
+  { scene, id }: FrameEntry,
+  confusion: ConfusionMatrix,
+): FrameMetricRow {
   return {
     split,
     scene,
@@ -224,7 +228,7 @@ function frameRow(split: string, { scene, id }: FrameEntry, confusion: Confusion
   };
 }
 
-function metricRows(
+export function metricRows(
   split: string,
   frames: number,
   confusion: ConfusionMatrix,
@@ -265,7 +269,7 @@ function metricRows(
   ];
 }
 
-function confusionRows(
+export function confusionRows(
   split: string,
   { counts }: ConfusionMatrix,
   classes: readonly string[],
@@ -278,7 +282,7 @@ function confusionRows(
   return rows;
 }
 
-function calibrationRows(split: string, calibration: Calibration): CalibrationRow[] {
+export function calibrationRows(split: string, calibration: Calibration): CalibrationRow[] {
   return calibration.bins().map((bin, i) => ({
     split,
     bin: i,

@@ -104,10 +104,10 @@ export async function observeScene(
 }
 
 /** Each frame's superpixels: stored ones, the user's own, or cut by SEEDS. */
-function superpixelsOf(run: Run, scene: Scene): OperatorFunction<Frame, Superpixels> {
+export function superpixelsOf(run: Run, scene: Scene): OperatorFunction<Frame, Superpixels> {
   const keysOf = (frame: Frame) => scene.keys.frames.get(frame.id)!;
   return ownOrStored({
-    table: superpixelTable(run.folder),
+    table: superpixelTable(run.shared),
     keyOf: (frame) => keysOf(frame).superpixels,
     ownOf: (frame) => keysOf(frame).own.superpixels,
     readOwn: readOwnSuperpixels,

@@ -25,6 +25,7 @@ export interface OwnFile {
 /** Keys of a frame's tables, and the user's own files that are used instead of computing. */
 export interface FrameKeys {
   readonly superpixels: string;
+  readonly footprint: string;
   readonly probabilities: string;
   readonly incidences: string;
   readonly own: { readonly superpixels?: OwnFile | undefined; readonly probabilities?: OwnFile | undefined };
@@ -37,7 +38,8 @@ type Table = typeof SUPERPIXELS | typeof PROBABILITIES;
  * in the run folder, in the folder given as an option, in the recording's own layout.
  */
 export async function ownFileOf(run: Run, table: Table, entry: FrameEntry): Promise<OwnFile | undefined> {
-  const inTable = run.folder.frameFile(table.name, entry);
+  const home = table === SUPERPIXELS ? run.shared : run.folder;
+  const inTable = home.frameFile(table.name, entry);
   const metadata = await readArrowMetadata(inTable);
   if (metadata !== undefined && metadata.key === undefined) return describe(inTable, true);
 
@@ -47,7 +49,7 @@ export async function ownFileOf(run: Run, table: Table, entry: FrameEntry): Prom
   const alone = run.scenes.size === 1 ? [entry.id] : [];
   const candidates = endings
     .filter((ending) => ending !== 'arrow')
-    .map((ending) => run.folder.frameFile(table.name, entry, ending));
+    .map((ending) => home.frameFile(table.name, entry, ending));
   if (folder !== null)
     for (const ending of endings)
       for (const name of [join(entry.scene, entry.id), `${entry.scene}_${entry.id}`, ...alone])
@@ -95,7 +97,7 @@ export function storedSuperpixels(
   const own = keys.own.superpixels;
   return own?.dropped
     ? readOwnSuperpixels(own, run.size)
-    : superpixelTable(run.folder).read(frame, keys.superpixels);
+    : superpixelTable(run.shared).read(frame, keys.superpixels);
 }
 
 /** The probabilities that a frame's scores were computed from; undefined where none are stored. @throws BadFrameError */

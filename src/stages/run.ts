@@ -6,6 +6,7 @@ import { frameName, type Size } from '../frame.js';
 import { readClassNames } from '../model/inference/model-folder.js';
 import { openRecording } from '../sources/open.js';
 import type { FrameEntry, Recording } from '../sources/recording.js';
+import type { FrameId } from '../tables/frame-tables.js';
 import { RunFolder } from '../tables/run-folder.js';
 import { pretrainedBackbone } from './initialise.js';
 import { isFrameCount, labelledFrames } from './labelled-frames.js';
@@ -21,9 +22,19 @@ import {
 } from './options.js';
 import { networkConfig } from './training-plan.js';
 
+/** Labels of the training frames, pixel by pixel. */
+export interface TrainingLabels {
+  /** Changes when any of them does. */
+  readonly key: string;
+  /** @returns H×W class indices, `IGNORE` where there is none */
+  of(frame: FrameId): Promise<Uint8Array>;
+}
+
 /** Everything a stage needs: where to read, where to write, what was asked for. */
 export interface Run {
   readonly folder: RunFolder;
+  /** Where superpixels are kept, which no network changes: the run's own folder, or one that several runs share. */
+  readonly shared: RunFolder;
   readonly recording: Recording;
   readonly options: RunOptions;
   readonly size: Size;
@@ -31,6 +42,8 @@ export interface Run {
   readonly scenes: ReadonlyMap<string, readonly FrameEntry[]>;
   /** Names (`scene/frame`) of the frames whose labels are trained on. */
   readonly training: ReadonlySet<string>;
+  /** What is trained on of these frames, where it is not the recording's own labels. */
+  readonly trainingLabels?: TrainingLabels;
   /** Names of the frames whose labels choose among networks while training; none of them is trained on. */
   readonly validation: ReadonlySet<string>;
   readonly monitor: Monitor;
@@ -42,7 +55,7 @@ export interface Run {
  * Folders and files among the options, from the working folder they were given in.
  * @throws UserError where one is not there
  */
-function absolutePaths(given: Partial<RunOptions>): Partial<RunOptions> {
+export function absolutePaths(given: Partial<RunOptions>): Partial<RunOptions> {
   const found: Record<string, string> = {};
   for (const name of ['model', 'probabilities', 'superpixels'] as const) {
     const path = given[name];
@@ -72,6 +85,17 @@ function keptOptions(
   if (given.steps != null) delete kept.epochs;
   if (given.epochs != null) delete kept.steps;
   return kept as Partial<RunOptions>;
+}
+
+/** Frames by scene, in the order given. */
+export function framesByScene(frames: readonly FrameEntry[]): Map<string, FrameEntry[]> {
+  const scenes = new Map<string, FrameEntry[]>();
+  for (const entry of frames) {
+    const of = scenes.get(entry.scene);
+    if (of) of.push(entry);
+    else scenes.set(entry.scene, [entry]);
+  }
+  return scenes;
 }
 
 /** Frames that the listing found bad are named up to this many; the report and the frames table have all. */
@@ -120,12 +144,6 @@ export async function openRun(
   if (given.init !== undefined) await pretrainedBackbone(options, networkConfig(options, 2).width);
   const opened = await openRecording(source, { format: options.format });
   const [width, height] = options.size.split('x').map(Number);
-  const scenes = new Map<string, FrameEntry[]>();
-  for (const entry of opened.frames) {
-    const frames = scenes.get(entry.scene);
-    if (frames) frames.push(entry);
-    else scenes.set(entry.scene, [entry]);
-  }
 
   const { training, validation } = await labelledFrames(opened, options);
   if (stored !== undefined) {
@@ -162,10 +180,11 @@ export async function openRun(
   await folder.writeManifest({ recording: opened.path, options });
   return {
     folder,
+    shared: folder,
     recording: opened,
     options,
     size: { width, height },
-    scenes,
+    scenes: framesByScene(opened.frames),
     training,
     validation,
     monitor,

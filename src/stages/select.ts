@@ -1,12 +1,9 @@
 import { digest } from '../hash.js';
 import { superpixelEffort } from '../labels/effort.js';
 import { BudgetMeter, parseBudget } from '../selection/budget.js';
-import { OverlapIndex } from '../selection/overlap-index.js';
 import { pickSurfaces } from '../selection/pick.js';
 import { PriorityQueue } from '../selection/priority-queue.js';
-import { VoxelTable } from '../store/voxel-table.js';
 import { readArrowMetadata } from '../tables/arrow.js';
-import { incidenceTable } from '../tables/frame-tables.js';
 import { readParquet, writeParquet } from '../tables/parquet.js';
 import {
   ARROW_TABLES,
@@ -19,6 +16,7 @@ import {
 } from '../tables/schemas.js';
 import type { Run } from './run.js';
 import type { Scene, ScoredScene } from './scene.js';
+import { sceneOverlaps } from './surfaces.js';
 
 /** A fresh count of the run's budget. */
 export function budgetMeter(run: Run): BudgetMeter {
@@ -36,19 +34,7 @@ export async function pickScene(run: Run, scene: ScoredScene): Promise<readonly 
   const known = await readParquet(file, PICKS, scene.keys.picks);
   if (known !== undefined) return known;
 
-  const voxels = new VoxelTable();
-  const index = new OverlapIndex();
-  /** Number of each frame's superpixel 0 in the index. */
-  const firstOf = new Map<string, number>();
-  const table = incidenceTable(run.folder);
-  for (const row of scene.frames) {
-    if (!row.used) continue;
-    const frame = { scene: row.scene, id: row.frame };
-    const binned = await table.read(frame, scene.keys.frames.get(frame.id)?.incidences);
-    if (binned === undefined) throw new Error(`the incidences of ${row.scene}/${row.frame} have gone`);
-    firstOf.set(frame.id, index.add(binned.incidences, voxels.addAll(binned.incidences.voxels)));
-  }
-
+  const { index, firstOf } = await sceneOverlaps(run, scene);
   const labelled = new Set(
     scene.frames.filter((frame) => frame.trained || frame.validation).map((frame) => frame.frame),
   );

@@ -65,7 +65,7 @@ function requireLabels({ recording }: Run, training: readonly FrameEntry[]): voi
 
 /** Digest of all that bears on the network. */
 function trainingKey(
-  { options, recording }: Run,
+  { options, recording, trainingLabels }: Run,
   backbone: Backbone | undefined,
   training: readonly FrameEntry[],
   validation: readonly FrameEntry[],
@@ -82,7 +82,7 @@ function trainingKey(
     options.init === 'auto' ? 'auto' : (backbone?.sha256 ?? 'random'),
     chooseBackend(options.backend),
     options.size,
-    labels(training),
+    trainingLabels?.key ?? labels(training),
     labels(validation),
   );
 }

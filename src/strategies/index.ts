@@ -10,6 +10,13 @@ import { randomImages } from './random.js';
 import { randomSuperpixels } from './random-superpixels.js';
 import { regionalMcDropoutEntropy } from './regional-mc-dropout-entropy.js';
 import type { Strategy } from './strategy.js';
+import {
+  viewal,
+  viewalCarrying,
+  viewalWithoutDivergence,
+  viewalWithoutDropout,
+  viewEntropyOfImages,
+} from './viewal.js';
 
 /** All that `--strategy` knows, in the order of reports. */
 export const STRATEGIES: readonly Strategy[] = [
@@ -25,6 +32,11 @@ export const STRATEGIES: readonly Strategy[] = [
   mostRepresentative,
   ceal,
   // ViewAL, its ablations (§4.4) and what goes beyond the paper.
+  viewEntropyOfImages,
+  viewalWithoutDropout,
+  viewalWithoutDivergence,
+  viewal,
+  viewalCarrying,
 ];
 
 /** @throws UserError that lists the names there are */

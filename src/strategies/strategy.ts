@@ -4,7 +4,6 @@ import type { Region, Unit } from '../labels/region.js';
 import type { ProbabilityMap } from '../model/probability-map.js';
 import type { Random } from '../random.js';
 import type { Surfaces } from '../selection/surfaces.js';
-import type { Consensus } from '../store/consensus.js';
 
 /**
  * How the next regions to label are chosen. A strategy sees the pool through the network that was trained on what is
@@ -59,13 +58,6 @@ export interface View {
   readonly labelled: Uint8Array;
 }
 
-/** A frame of the pool and what all views of its scene say of it. */
-export interface FrameConsensus extends Consensus {
-  readonly frame: PoolFrame;
-  /** H×W: 1 where labelled, else 0. */
-  readonly labelled: Uint8Array;
-}
-
 export interface FrameFeatures {
   readonly frame: PoolFrame;
   /** The decoder's last features averaged over the frame, one value a channel. */
@@ -89,8 +81,6 @@ export interface Pool {
   readonly images: number;
   /** All frames that may be labelled, labelled ones included, by scene and id. */
   readonly frames: readonly PoolFrame[];
-  /** Pixels that people labelled, by class. */
-  readonly classPixels: Float64Array;
   /** A generator of its own for each purpose; the same for the same seed and round. */
   random(purpose: string): Random;
   /** Frames that are not wholly labelled, with maps as `Strategy.dropout` asks, in no particular order. */
@@ -99,6 +89,4 @@ export interface Pool {
   features(): Observable<FrameFeatures>;
   /** Superpixels scored from all views of a scene, a scene at a time, sorted by scene. */
   surfaces(): Observable<Surfaces>;
-  /** Frames that are not wholly labelled, a scene at a time. */
-  consensus(): Observable<FrameConsensus>;
 }

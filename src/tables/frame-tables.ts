@@ -5,7 +5,14 @@ import type { IncidenceKeys, Incidences } from '../store/incidences.js';
 import type { Superpixels } from '../superpixels/superpixels.js';
 import { readArrow, writeArrow } from './arrow.js';
 import type { RunFolder } from './run-folder.js';
-import { type Columns, FOOTPRINTS, INCIDENCES, PROBABILITIES, SUPERPIXELS } from './schemas.js';
+import {
+  type Columns,
+  FOOTPRINTS,
+  INCIDENCES,
+  PROBABILITIES,
+  SUPERPIXELS,
+  TRAINING_LABELS,
+} from './schemas.js';
 
 /** Names a frame. */
 export interface FrameId {
@@ -122,6 +129,28 @@ export function footprintTable(run: RunFolder): FrameTable<FrameFootprint> {
         keyEntries(info, footprint),
       );
     },
+  };
+}
+
+/** What a frame is trained on, and where from. */
+export interface FrameLabels {
+  /** H×W class indices, `IGNORE` where there is none. */
+  readonly label: Uint8Array;
+  /** H×W, one of `ORIGIN`. */
+  readonly origin: Uint8Array;
+}
+
+/** Where a pixel's label comes from. */
+export const ORIGIN = { none: 0, person: 1, carried: 2, network: 3 } as const;
+
+export function trainingLabelTable(run: RunFolder): FrameTable<FrameLabels> {
+  return {
+    async read(frame, key) {
+      const path = run.frameFile(TRAINING_LABELS.name, frame);
+      return (await readArrow(path, TRAINING_LABELS, key))?.columns;
+    },
+    write: (frame, key, { label, origin }) =>
+      writeArrow(run.frameFile(TRAINING_LABELS.name, frame), TRAINING_LABELS, key, 0, { label, origin }),
   };
 }
 

@@ -64,6 +64,11 @@ export class RunFolder {
     locks.add(file);
   }
 
+  /** A folder of its own within this one, under this one's lock; made when something is written. */
+  within(name: string): RunFolder {
+    return new RunFolder(join(this.path, name));
+  }
+
   /** Path of a table's file of a whole scene. */
   sceneFile(table: string, scene: string, extension: 'parquet' | 'arrow'): string {
     return join(this.path, table, `scene=${encode(scene)}`, `${table}.${extension}`);

@@ -53,11 +53,9 @@ export function fakePool(
     classes,
     images,
     frames: held.map(({ frame }) => frame),
-    classPixels: new Float64Array(classes),
     random: (purpose) => random(seedOf(seed, round, purpose)),
     views: () => arriving(held.filter(({ frame }) => frame.labelledPixels < area)),
     features: () => arriving([...held]),
     surfaces: surfaces === undefined ? missing('surfaces') : () => from(surfaces),
-    consensus: missing('consensus'),
   };
 }

@@ -1,0 +1,118 @@
+import { concatMap, map, type Observable, type OperatorFunction, of, tap } from 'rxjs';
+import { type Frame, frameName } from '../frame.js';
+import type { Segmenter } from '../model/inference/segmenter.js';
+import { pull } from '../operators/pull.js';
+import { readFrames } from '../operators/read-frames.js';
+import { segment } from '../operators/segment.js';
+import { skipBadFrames } from '../operators/skip-bad-frames.js';
+import { random, seedOf } from '../random.js';
+import type { FrameEntry } from '../sources/recording.js';
+import type { Pool, PoolFrame } from '../strategies/strategy.js';
+import { type FrameId, ORIGIN, trainingLabelTable } from '../tables/frame-tables.js';
+import type { Progress } from './monitor.js';
+import { inFlight, observeScene } from './observe.js';
+import { storedSuperpixels } from './origins.js';
+import type { Round } from './round.js';
+import { listScenes } from './scene.js';
+import { scoreScene } from './score.js';
+import { type LabelledSuperpixels, surfacesOf } from './surfaces.js';
+
+/** The network of a round, as a strategy asks for it. */
+export interface RoundNetwork {
+  /** As `Segmenter.key`. */
+  readonly key: string;
+  /** Starts it at the first call. */
+  readonly segmenter: () => Promise<Segmenter>;
+}
+
+/**
+ * What a strategy may ask of a round; read and computed when it does.
+ * @param images what the round may label, in images' worth of pixels
+ */
+export async function roundPool(
+  { number, run, labels }: Round,
+  network: RoundNetwork,
+  images: number,
+  progress: Progress,
+): Promise<Pool> {
+  const { size, recording, options, validation, monitor } = run;
+  const scenes = await listScenes(run, network.key);
+  const keys = new Map(scenes.map((scene) => [scene.name, scene.keys.frames]));
+  const idsOf = async (frame: FrameId) =>
+    (await storedSuperpixels(run, frame, keys.get(frame.scene)!.get(frame.id)!))?.ids;
+  const maskOf = async (frame: FrameId) =>
+    labels.mask(frame, size, labels.pixelsOf(frame) > 0 ? await idsOf(frame) : undefined);
+  const poolFrame = ({ scene, id }: FrameId): PoolFrame => ({
+    scene,
+    id,
+    labelledPixels: labels.pixelsOf({ scene, id }),
+  });
+  const trained = trainingLabelTable(run.folder);
+  const { key } = run.trainingLabels!;
+
+  const labelledSuperpixels = async (frame: FrameId): Promise<LabelledSuperpixels | undefined> => {
+    const stored = await trained.read(frame, key);
+    const ids = stored && (await idsOf(frame));
+    if (stored === undefined || ids === undefined) return undefined;
+    const mask = await maskOf(frame);
+    const given = new Uint32Array(2 ** 16);
+    const known = new Uint32Array(2 ** 16);
+    for (let i = 0; i < ids.length; i++) {
+      given[ids[i]] += mask[i];
+      if (mask[i] === 1 || stored.origin[i] === ORIGIN.carried) known[ids[i]]++;
+    }
+    return { given, known };
+  };
+
+  const frames = recording.frames.filter((entry) => !validation.has(frameName(entry)));
+  const open = frames.filter((entry) => labels.pixelsOf(entry) < size.width * size.height);
+  const each = <T>(some: readonly FrameEntry[], look: OperatorFunction<Frame, T>): Observable<T> =>
+    pull(some, inFlight(run), (entry) =>
+      of(entry).pipe(
+        readFrames(recording, size),
+        look,
+        skipBadFrames((error) => monitor.warn(`skipped ${frameName(entry)}: ${error.message}`)),
+        tap({ complete: () => progress.advance() }),
+      ),
+    );
+
+  return {
+    round: number,
+    size,
+    classes: recording.classes.length,
+    images,
+    frames: frames.map(poolFrame),
+    random: (purpose) => random(seedOf(options.seed, purpose, number)),
+    views: () =>
+      each(
+        open,
+        concatMap(async (frame) => ({
+          frame: poolFrame(frame),
+          map: await (await network.segmenter()).predict(frame),
+          labelled: await maskOf(frame),
+        })),
+      ),
+    features: () =>
+      each(
+        frames,
+        concatMap(async (frame) => ({
+          frame: poolFrame(frame),
+          features: await (await network.segmenter()).describe(frame),
+        })),
+      ),
+    surfaces: () =>
+      pull(scenes, 1, (scene) =>
+        of(scene).pipe(
+          concatMap((one) => observeScene(run, one, segment(network.segmenter), progress)),
+          concatMap((one) => scoreScene(run, one)),
+          concatMap((one) => surfacesOf(run, one, labelledSuperpixels)),
+          map((found) => ({
+            ...found,
+            candidates: found.candidates.filter(
+              ({ frame }) => !validation.has(frameName({ scene: found.scene, id: frame })),
+            ),
+          })),
+        ),
+      ),
+  };
+}
