@@ -5,6 +5,7 @@ import { type Fragment, type Html, html } from './html.js';
 import { networkSection } from './network.js';
 import { count, counted, percent } from './numbers.js';
 import { optionSection } from './options.js';
+import { pageHead } from './page-head.js';
 import { pickSection } from './picks.js';
 import { sceneSection } from './scenes.js';
 import { scoreSection } from './scores.js';
@@ -25,15 +26,7 @@ export const MOST_FRAMES = 8;
 export function renderReport(content: ReportContent): string {
   const title = `Superpixels to label in ${content.recording}`;
   const frames = frameSection(content);
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<title>${title}</title>
-<style>${STYLE}</style>
-</head>
+  return html`${pageHead(title, STYLE)}
 <body>
 ${photoLibrary([...content.pictures.values()])}
 <header><h1>${title}</h1>

@@ -1,9 +1,9 @@
 import * as Plot from '@observablehq/plot';
-import { parseHTML } from 'linkedom';
 import { random, seedOf } from '../random.js';
 import type { SelectionRow } from '../tables/schemas.js';
 import type { Candidates } from './content.js';
-import { Html } from './html.js';
+import { draw as render } from './draw.js';
+import type { Html } from './html.js';
 
 /** Marks of a scatter at most: what bounds its size. */
 export const MOST_DOTS = 2000;
@@ -66,11 +66,9 @@ export function scoreScatter(candidates: Candidates, picks: readonly SelectionRo
   });
 }
 
-/** Renders on the server. Coordinates are kept to a tenth of a pixel, as nobody sees more; text is left as it is. */
+/** Draws at the size that the report's plots have. */
 export function draw(options: Plot.PlotOptions): Html {
-  const { document } = parseHTML('<!doctype html><body></body>');
-  const plot: { outerHTML: string } = Plot.plot({ ...SIZE, ...options, document });
-  return new Html(plot.outerHTML.replace(/<\w[^>]*>/g, (tag) => tag.replace(/(\d+\.\d)\d+/g, '$1')));
+  return render({ ...SIZE, ...options });
 }
 
 /** At most `size` of the numbers below `count`, ascending, each as likely as the others (Knuth's algorithm S). */

@@ -38,10 +38,10 @@ export async function roundPool(
   const { size, recording, options, validation, monitor } = run;
   const scenes = await listScenes(run, network.key);
   const keys = new Map(scenes.map((scene) => [scene.name, scene.keys.frames]));
-  const idsOf = async (frame: FrameId) =>
-    (await storedSuperpixels(run, frame, keys.get(frame.scene)!.get(frame.id)!))?.ids;
+  const superpixelsOf = (frame: FrameId) =>
+    storedSuperpixels(run, frame, keys.get(frame.scene)!.get(frame.id)!);
   const maskOf = async (frame: FrameId) =>
-    labels.mask(frame, size, labels.pixelsOf(frame) > 0 ? await idsOf(frame) : undefined);
+    labels.mask(frame, size, labels.pixelsOf(frame) > 0 ? (await superpixelsOf(frame))?.ids : undefined);
   const poolFrame = ({ scene, id }: FrameId): PoolFrame => ({
     scene,
     id,
@@ -52,11 +52,12 @@ export async function roundPool(
 
   const labelledSuperpixels = async (frame: FrameId): Promise<LabelledSuperpixels | undefined> => {
     const stored = await trained.read(frame, key);
-    const ids = stored && (await idsOf(frame));
-    if (stored === undefined || ids === undefined) return undefined;
-    const mask = await maskOf(frame);
-    const given = new Uint32Array(2 ** 16);
-    const known = new Uint32Array(2 ** 16);
+    const superpixels = stored && (await superpixelsOf(frame));
+    if (stored === undefined || superpixels === undefined) return undefined;
+    const { ids, count } = superpixels;
+    const mask = labels.mask(frame, size, ids);
+    const given = new Uint32Array(count);
+    const known = new Uint32Array(count);
     for (let i = 0; i < ids.length; i++) {
       given[ids[i]] += mask[i];
       if (mask[i] === 1 || stored.origin[i] === ORIGIN.carried) known[ids[i]]++;

@@ -1,8 +1,8 @@
 import * as Plot from '@observablehq/plot';
 import { expectedClasses } from '../../comparison/region-classes.js';
 import type { RegionClassRow } from '../../tables/schemas.js';
+import { draw } from '../draw.js';
 import type { Html } from '../html.js';
-import { draw } from './draw.js';
 import { clipped } from './layout.js';
 
 const ROW = 26;

@@ -2,8 +2,8 @@ import * as Plot from '@observablehq/plot';
 import { type FullTraining, TARGET_SHARE } from '../../comparison/labels-to-reach.js';
 import type { RoundPoint, StrategyCurve } from '../../comparison/strategy-curves.js';
 import type { Size } from '../../frame.js';
+import { draw } from '../draw.js';
 import type { Html } from '../html.js';
-import { draw } from './draw.js';
 import { clipped, roundDomain, spaced } from './layout.js';
 import type { Series } from './series.js';
 

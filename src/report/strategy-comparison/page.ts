@@ -3,6 +3,7 @@ import type { ComparisonRow, RegionClassRow } from '../../tables/schemas.js';
 import { photoLibrary } from '../figure.js';
 import { type Html, html } from '../html.js';
 import { count, counted, percent } from '../numbers.js';
+import { pageHead } from '../page-head.js';
 import type { ComparisonContent, NamedValue } from './content.js';
 import { type Drawing, drawingsOf, fullInWords, regionClassesOf } from './drawings.js';
 import { distinctPhotographs, pickedSection } from './picked.js';
@@ -34,15 +35,7 @@ export function renderComparison(content: ComparisonContent): string {
   const drawings = drawingsOf(content, ranking);
   const { photographs, numberOf } = distinctPhotographs(content.pictures);
   const picked = pickedSection(content, numberOf);
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<title>${title}</title>
-<style>${COMPARISON_STYLE}</style>
-</head>
+  return html`${pageHead(title, COMPARISON_STYLE)}
 <body>
 ${photoLibrary(photographs)}
 <header><h1>${title}</h1>

@@ -1,7 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import type { Reach } from '../../comparison/labels-to-reach.js';
+import { draw } from '../draw.js';
 import type { Html } from '../html.js';
-import { draw } from './draw.js';
 import { clipped } from './layout.js';
 import type { Series } from './series.js';
 

@@ -2,9 +2,9 @@ import * as Plot from '@observablehq/plot';
 import { type FullTraining, TARGET_SHARE } from '../../comparison/labels-to-reach.js';
 import { BASELINE } from '../../comparison/ranking.js';
 import type { StrategyCurve } from '../../comparison/strategy-curves.js';
+import { draw } from '../draw.js';
 import type { Html } from '../html.js';
 import { inPercent } from './curve-plot.js';
-import { draw } from './draw.js';
 import { clipped, roundDomain } from './layout.js';
 import type { Series } from './series.js';
 

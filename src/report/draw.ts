@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
-import { Html } from '../html.js';
+import { Html } from './html.js';
 
 /** Renders on the server. Coordinates are kept to a tenth of a pixel, as nobody sees more; text is left as it is. */
 export function draw(options: Plot.PlotOptions): Html {
