@@ -93,7 +93,10 @@ async function trainingTimes(start: Network): Promise<number[]> {
   for (let step = 0; step < options.steps; step++) {
     const samples = Array.from({ length: options.batch }, (_, i) => step * options.batch + i);
     replica.step(
-      samples.map((number) => ({ number, image: images[number % images.length] })),
+      samples.map((number) => {
+        const index = number % images.length;
+        return { number, index, image: images[index] };
+      }),
       options.learningRate,
     );
     tick();

@@ -17,6 +17,7 @@ const FLAGS: Record<Name, string> = {
   width: '--width <width>',
   head: '--head <size>',
   init: '--init <weights>',
+  freeze: '--freeze <part>',
   steps: '--steps <n>',
   epochs: '--epochs <n>',
   patience: '--patience <epochs>',

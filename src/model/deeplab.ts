@@ -67,6 +67,14 @@ export interface DropoutMasks {
   readonly low: tf.Tensor4D;
 }
 
+/** What the backbone makes of images. */
+export interface BackboneOutput {
+  /** At stride 16 [N, h, w, C]. */
+  readonly high: tf.Tensor4D;
+  /** At stride 4 [N, H/4, W/4, C']. */
+  readonly low: tf.Tensor4D;
+}
+
 /**
  * The deterministic part: backbone, and of the ASPP whatever acts on each channel by itself. Dropping whole
  * channels commutes with that, so `decode` may drop afterwards: one call here serves any number of draws.
@@ -74,14 +82,24 @@ export interface DropoutMasks {
  * @param x [N, H, W, 3], colour / 127.5 − 1; any H and W
  */
 export function features(layers: Layers, config: DeepLabConfig, x: tf.Tensor4D): Features {
+  return context(layers, backbone(layers, config, x));
+}
+
+/** MobileNetV2, the part of the network whose weights may come pretrained. */
+export function backbone(layers: Layers, config: DeepLabConfig, x: tf.Tensor4D): BackboneOutput {
   let y = layers.conv(STEM, [x], 2, 'relu6');
   let low = y;
   for (const block of backboneBlocks(config)) {
     y = invertedResidual(layers, block, y);
     if (block.isLowLevel) low = y;
   }
-  const filtered = ATROUS_RATES.flatMap((rate) => layers.filter(`aspp/rate${rate}/depthwise`, [y], rate));
-  return { high: [y, ...filtered, tf.mean<tf.Tensor4D>(y, [1, 2], true)], low };
+  return { high: y, low };
+}
+
+/** Of the ASPP, whatever acts on each channel by itself. */
+export function context(layers: Layers, { high, low }: BackboneOutput): Features {
+  const filtered = ATROUS_RATES.flatMap((rate) => layers.filter(`aspp/rate${rate}/depthwise`, [high], rate));
+  return { high: [high, ...filtered, tf.mean<tf.Tensor4D>(high, [1, 2], true)], low };
 }
 
 /**
@@ -93,10 +111,10 @@ export function features(layers: Layers, config: DeepLabConfig, x: tf.Tensor4D):
 export function decode(layers: Layers, { high, low }: Features, masks?: DropoutMasks): tf.Tensor4D {
   const drop = (x: tf.Tensor4D, mask: tf.Tensor4D | undefined) => (mask ? tf.mul<tf.Tensor4D>(x, mask) : x);
   const branches = ASPP_BRANCHES.map((name, i) => layers.conv(name, [drop(high[i], masks?.high)], 1, 'relu'));
-  const context = layers.conv('aspp/project', branches, 1, 'relu');
+  const pooled = layers.conv('aspp/project', branches, 1, 'relu');
   const detail = layers.conv('decoder/low', [drop(low, masks?.low)], 1, 'relu');
   const [, height, width] = detail.shape;
-  const y = separable(layers, 'decoder/refine1', [upsample4(context, height, width), detail]);
+  const y = separable(layers, 'decoder/refine1', [upsample4(pooled, height, width), detail]);
   return separable(layers, 'decoder/refine2', [y]);
 }
 
@@ -214,6 +232,11 @@ export interface ParameterSpec {
   readonly fanIn: number;
   /** 2 before a rectifier, which halves the variance, else 1. */
   readonly gain: number;
+}
+
+/** Whether a tensor, or a layer, is the backbone's. */
+export function isBackbone(name: string): boolean {
+  return name.startsWith('backbone/');
 }
 
 /** Every tensor of the network, in the order of the graph. Filters are [k, k, in, out], depthwise [3, 3, C, 1]. */

@@ -65,7 +65,8 @@ async function firstCrops(images: ImageSet, recipe: TrainingOptions): Promise<Ca
   const crops: CalibrationImage[] = [];
   for (let number = 0; number < CALIBRATION_SAMPLES; number++) {
     const colour = new Float32Array(width * height * 3);
-    prepareSample({ number, image: await images.load(number % images.count) }, recipe, colour, labels);
+    const index = number % images.count;
+    prepareSample({ number, index, image: await images.load(index) }, recipe, colour, labels);
     crops.push({ width, height, colour });
   }
   return crops;

@@ -20,12 +20,12 @@ export async function labelledImages(
   const usable: FrameEntry[] = [];
   const kept: LabelledImage[] = [];
   let bytes = 0;
-  let isLabelled = false;
+  const labelled: number[] = [];
   for (const entry of frames) {
     try {
       const image = await labelledImage(run, entry);
       usable.push(entry);
-      isLabelled ||= image.labels.some((label) => label < run.recording.classes.length);
+      labelled.push(labelledPixels(image, run.recording.classes.length));
       bytes += image.colour.byteLength + image.labels.byteLength;
       if (bytes <= MOST_KEPT) kept.push(image);
     } catch (error) {
@@ -35,11 +35,21 @@ export async function labelledImages(
   }
   if (usable.length === 0)
     throw new UserError(`None of the ${frames.length} labelled frames of ${run.recording.path} can be read.`);
-  if (!isLabelled)
+  if (labelled.every((pixels) => pixels === 0))
     throw new UserError(
       `The ${usable.length} frames of ${run.recording.path} to be ${purpose} have no labelled pixel.`,
     );
-  return { count: usable.length, load: (i) => kept[i] ?? labelledImage(run, usable[i]) };
+  const load = (i: number) => kept[i] ?? labelledImage(run, usable[i]);
+  // Of frames labelled in part, one with a single superpixel would else be drawn as often as one labelled whole, and
+  // most of a batch would teach nothing.
+  const isSparse = run.trainingLabels !== undefined;
+  return { count: usable.length, load, ...(isSparse ? { weights: labelled } : {}) };
+}
+
+function labelledPixels({ labels }: LabelledImage, classes: number): number {
+  let pixels = 0;
+  for (let i = 0; i < labels.length; i++) if (labels[i] < classes) pixels++;
+  return pixels;
 }
 
 async function labelledImage(run: Run, entry: FrameEntry): Promise<LabelledImage> {

@@ -64,7 +64,13 @@ export const runOptions = z.strictObject({
     .max(10_000_000)
     .nullable()
     .default(null)
-    .describe('training steps at most (quick 400)'),
+    .describe('training steps at most (quick 400, 800 with a frozen backbone)'),
+  freeze: z
+    .enum(['none', 'backbone'], 'expected none or backbone')
+    .default('none')
+    .describe(
+      'what is not trained: none, or backbone: a pretrained one stays as it is, which is several times faster, and better where little is labelled',
+    ),
   epochs: z
     .int('expected a whole number of epochs')
     .min(1)
@@ -88,7 +94,9 @@ export const runOptions = z.strictObject({
   crop: imageSize('160x120')
     .nullable()
     .default(null)
-    .describe('size of the crops trained on (quick 160x120, paper 320x240)'),
+    .describe(
+      'size of the crops trained on (quick 160x120, paper 320x240; whole images with a frozen backbone)',
+    ),
   augment: z
     .string()
     .refine(
@@ -97,7 +105,9 @@ export const runOptions = z.strictObject({
     )
     .nullable()
     .default(null)
-    .describe(`some of ${AUGMENTATIONS.join(',')}, or none (quick crop,flip; paper all)`),
+    .describe(
+      `some of ${AUGMENTATIONS.join(',')}, or none (quick crop,flip; paper all; flip with a frozen backbone)`,
+    ),
   learningRate: z
     .number('expected a number')
     .positive('expected a number above 0')
@@ -175,6 +185,7 @@ export const TRAINING_OPTIONS = [
   'width',
   'head',
   'init',
+  'freeze',
   'steps',
   'epochs',
   'validation',

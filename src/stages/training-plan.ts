@@ -1,3 +1,4 @@
+import type { Size } from '../frame.js';
 import type { DeepLabConfig } from '../model/deeplab.js';
 import {
   type Augmentation,
@@ -5,6 +6,7 @@ import {
   PAPER_RECIPE,
   QUICK_RECIPE,
   type TrainingOptions,
+  withFrozenBackbone,
 } from '../model/training/recipe.js';
 import type { RunOptions } from './options.js';
 
@@ -26,11 +28,11 @@ export function networkConfig({ profile, width, head }: RunOptions, classes: num
  * @param images of the training set, at least 1
  */
 export function trainingRecipe(options: RunOptions, images: number): TrainingOptions {
-  const { epochs: standard, recipe } = PROFILES[options.profile];
+  const { epochs: standard, recipe: profile } = PROFILES[options.profile];
+  const recipe = options.freeze === 'backbone' ? withFrozenBackbone(profile, sizeOf(options.size)) : profile;
   const { batch, momentum, weightDecay, classWeights, seed, decayEpoch } = options;
   const epochs = options.epochs ?? (options.steps === null ? standard : null);
   const steps = epochs === null ? (options.steps ?? recipe.steps) : Math.ceil((epochs * images) / batch);
-  const [width, height] = options.crop?.split('x').map(Number) ?? [recipe.crop.width, recipe.crop.height];
   const waits = options.patience ?? recipe.patience;
   const patience = waits === 'none' ? null : waits;
   return {
@@ -38,7 +40,7 @@ export function trainingRecipe(options: RunOptions, images: number): TrainingOpt
     seed,
     steps,
     batch,
-    crop: { width, height },
+    crop: options.crop === null ? recipe.crop : sizeOf(options.crop),
     augment: augmentations(options.augment) ?? recipe.augment,
     learningRate: options.learningRate ?? recipe.learningRate,
     decay: decayEpoch ?? recipe.decay,
@@ -48,6 +50,11 @@ export function trainingRecipe(options: RunOptions, images: number): TrainingOpt
     patience,
     validateEvery: epochs === null && patience === null ? Math.ceil(steps / VALIDATIONS) : 'epoch',
   };
+}
+
+function sizeOf(given: string): Size {
+  const [width, height] = given.split('x').map(Number);
+  return { width, height };
 }
 
 function augmentations(given: string | null): readonly Augmentation[] | undefined {

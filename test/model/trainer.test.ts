@@ -10,12 +10,15 @@ import { initialNetwork } from '../../src/model/network.js';
 import type { LabelledImage } from '../../src/model/training/crop.js';
 import { trainingOps } from '../../src/model/training/engine.js';
 import { alone } from '../../src/model/training/exchange.js';
+import { FrozenBackbone } from '../../src/model/training/frozen-backbone.js';
+import { prepareSample } from '../../src/model/training/prepare.js';
 import {
   epochOf,
   learningRateAt,
   PAPER_RECIPE,
   QUICK_RECIPE,
   type TrainingOptions,
+  withFrozenBackbone,
 } from '../../src/model/training/recipe.js';
 import { Replica } from '../../src/model/training/replica.js';
 import { type ImageSet, SampleOrder } from '../../src/model/training/samples.js';
@@ -141,6 +144,42 @@ describe('recipe', () => {
     expect(new SampleOrder(3, 50).image(73)).toBe(epochs[1]![23]);
   });
 
+  test('images are drawn in proportion to their weights, and as without weights where all are alike', () => {
+    const weights = [100, 0.5, 40, 1, 8.5];
+    const total = weights.reduce((sum, weight) => sum + weight);
+    const order = new SampleOrder(3, weights.length, weights);
+    const drawn = [0, 0, 0, 0, 0];
+    for (let epoch = 0; epoch < 400; epoch++) {
+      const times = [0, 0, 0, 0, 0];
+      for (let i = 0; i < 5; i++) times[order.image(5 * epoch + i)]++;
+      for (const [i, count] of times.entries()) {
+        const due = (5 * weights[i]) / total;
+        expect(count === Math.floor(due) || count === Math.ceil(due)).toBe(true);
+        drawn[i] += count;
+      }
+    }
+    for (const [i, count] of drawn.entries())
+      expect(Math.abs(count / 2000 - weights[i] / total)).toBeLessThan(0.02);
+    const [alike, none] = [new SampleOrder(5, 7, Array(7).fill(0.3)), new SampleOrder(5, 7)];
+    for (let i = 0; i < 70; i++) expect(alike.image(i)).toBe(none.image(i));
+  });
+
+  test('of an image with one labelled patch, a crop shows some of it', () => {
+    const image = rectangles(4);
+    image.labels.fill(IGNORE);
+    for (let y = 60; y < 66; y++) image.labels.fill(1, y * 96 + 80, y * 96 + 86);
+    const colour = new Float32Array(48 * 32 * 3);
+    const labels = new Int32Array(48 * 32);
+    for (let number = 0; number < 100; number++) {
+      prepareSample({ image, number, index: 0 }, { ...small, scales: [1, 4] }, colour, labels);
+      expect(labels.some((label) => label === 1)).toBe(true);
+    }
+    // Where nothing is labelled, the window stays.
+    image.labels.fill(IGNORE);
+    prepareSample({ image, number: 1, index: 0 }, small, colour, labels);
+    expect(labels.every((label) => label === IGNORE)).toBe(true);
+  });
+
   test('replicas are a power of two that divides the batch', () => {
     expect([1, 2, 3, 4, 16].map((workers) => replicaCount(4, workers))).toEqual([1, 2, 2, 4, 4]);
     expect([replicaCount(6, 4), replicaCount(5, 8), replicaCount(8, 7)]).toEqual([2, 1, 4]);
@@ -223,18 +262,78 @@ describe('trainer', () => {
     expect(validations.slice(0, 4).map(({ step }) => step)).toEqual([2, 3, 5, 6]);
   });
 
+  describe('a frozen backbone', () => {
+    const frozen = { ...withFrozenBackbone(small, { width: 96, height: 72 }), steps: 6 };
+    const isOfBackbone = (name: string) => name.startsWith('backbone/');
+
+    test('stays as it was, bit for bit, while the head learns', async () => {
+      const start = begin(frozen);
+      const { state, history } = await trained(start);
+      for (const [name, { data }] of state.network.tensors) {
+        const before = start.network.tensors.get(name)!.data;
+        if (isOfBackbone(name)) expect(data).toEqual(before);
+        else expect(data, name).not.toEqual(before);
+      }
+      for (const [name, { data }] of state.velocity)
+        expect(data.some((value) => value !== 0)).toBe(!isOfBackbone(name));
+      expect(history.at(-1)!.loss).toBeLessThan(history[0]!.loss);
+    });
+
+    test('gives the same bits with any number of workers, and resumed', async () => {
+      const through = await trained(begin(frozen));
+      const two = await trained(begin(frozen), { workers: 2 });
+      expect(digestOf(two.state)).toBe(digestOf(through.state));
+      const { state } = await trained(begin(frozen), { stop: 2 });
+      const resumed = await trained(state);
+      expect(digestOf(resumed.state)).toBe(digestOf(through.state));
+    });
+
+    test('is looked at once an image: what is kept is what would be seen again', async () => {
+      const kept = new FrozenBackbone(begin(frozen).network, frozen);
+      const samples = images.map((image, index) => ({ image, index, number: 7 + index }));
+      const first = kept.look(samples);
+      // Sample 7 again, with an image that would be seen otherwise.
+      const again = kept.look([{ ...samples[0]!, image: { ...images[0]!, colour: images[1]!.colour } }]);
+      const anew = new FrozenBackbone(begin(frozen).network, frozen);
+      const alone = anew.look([samples[0]!]);
+      for (const part of ['high', 'low'] as const) {
+        const values = alone[part].dataSync<'float32'>();
+        expect(again[part].dataSync()).toEqual(values);
+        expect(first[part].dataSync<'float32'>().slice(0, values.length)).toEqual(values);
+      }
+      expect(first.labels.slice(0, alone.labels.length)).toEqual(alone.labels);
+      for (const { high, low } of [first, again, alone]) tf.dispose([high, low]);
+      kept.dispose();
+      anew.dispose();
+    });
+
+    test('sees what inference sees', () => {
+      const { network } = begin(frozen);
+      const whole = { ...frozen, augment: [] };
+      const look = new FrozenBackbone(network, whole);
+      const inference = new InferenceNetwork(network);
+      const seen = look.look([{ image: images[1]!, index: 1, number: 0 }]);
+      const { high, low } = inference.features(images[1]!);
+      expect(seen.high.dataSync()).toEqual(high[0]!.dataSync());
+      expect(seen.low.dataSync()).toEqual(low.dataSync());
+      tf.dispose([seen.high, seen.low, ...high, low]);
+      look.dispose();
+      inference.dispose();
+    });
+  });
+
   test('no tensor is left over, nor does the heap grow, in 200 steps', async () => {
     const before = tf.memory().numTensors;
     const exchange = alone(2);
     const options = { ...small, crop: { width: 16, height: 16 } };
     const replica = new Replica(begin(options), trainingOps('wasm', exchange), exchange);
-    const samples = images.slice(0, 2).map((image, number) => ({ image, number }));
+    const samples = images.slice(0, 2).map((image, number) => ({ image, number, index: number }));
     replica.step(samples, 0.01);
     replica.step(samples, 0.01);
     const held = { ...tf.memory(), heap: linkKernels().heap().byteLength };
     for (let step = 2; step < 200; step++) {
       replica.step(
-        samples.map(({ image }, i) => ({ image, number: 2 * step + i })),
+        samples.map(({ image, index }, i) => ({ image, index, number: 2 * step + i })),
         0.01,
       );
       expect(tf.memory().numTensors).toBe(held.numTensors);

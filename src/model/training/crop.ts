@@ -41,6 +41,25 @@ export function drawWindow(
   };
 }
 
+/** The window moved at random to where it shows a labelled pixel, drawn from all of them; as it is where there is none. */
+export function movedToLabel(window: CropWindow, image: LabelledImage, crop: Size, next: Random): CropWindow {
+  const { width, height, labels } = image;
+  let labelled = 0;
+  for (let i = 0; i < labels.length; i++) if (labels[i] !== IGNORE) labelled++;
+  if (labelled === 0) return window;
+  let pixel = -1;
+  for (let left = Math.floor(next() * labelled); left >= 0; left--)
+    do pixel++;
+    while (labels[pixel] === IGNORE);
+  const place = (at: number, extent: number, limit: number) =>
+    Math.min(Math.max(at + 0.5 - next() * extent, 0), limit - extent);
+  return {
+    ...window,
+    left: place(pixel % width, crop.width / window.scale, width),
+    top: place(Math.floor(pixel / width), crop.height / window.scale, height),
+  };
+}
+
 /**
  * Resamples a window of the image to the crop's size: colours bilinear and normalised, labels nearest.
  *

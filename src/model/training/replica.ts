@@ -1,12 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { random, seedOf } from '../../random.js';
-import { type DeepLabConfig, features, logits, parameterSpecs } from '../deeplab.js';
+import { context, type DeepLabConfig, features, isBackbone, logits, parameterSpecs } from '../deeplab.js';
 import { drawMasks } from '../dropout.js';
 import { ConfusionMatrix } from '../evaluation/confusion-matrix.js';
 import { InferenceNetwork } from '../inference/inference.js';
 import type { HostTensor, Network } from '../network.js';
 import type { LabelledImage } from './crop.js';
 import type { Exchange } from './exchange.js';
+import { FrozenBackbone } from './frozen-backbone.js';
 import { prepareSample } from './prepare.js';
 import type { TrainingOptions } from './recipe.js';
 import type { Sample } from './samples.js';
@@ -32,6 +33,9 @@ export class Replica {
   /** Running means and variances. */
   private readonly statistics = new Map<string, tf.Tensor>();
   private readonly decays = new Set<string>();
+  /** Names of the parameters that are not frozen. */
+  private readonly learnt: readonly string[];
+  private readonly frozen: FrozenBackbone | undefined;
   private readonly layers: TrainingLayers;
   private readonly config: DeepLabConfig;
   private readonly classNames: readonly string[];
@@ -56,6 +60,9 @@ export class Replica {
       if (!isStatistic) this.velocity.set(name, toBackend(velocity.get(name)!));
       if (role === 'weights') this.decays.add(name);
     }
+    const isFrozen = options.freeze === 'backbone';
+    this.learnt = [...this.parameters.keys()].filter((name) => !(isFrozen && isBackbone(name)));
+    this.frozen = isFrozen ? new FrozenBackbone(network, options) : undefined;
     this.layers = new TrainingLayers(this.parameters, ops);
   }
 
@@ -97,6 +104,7 @@ export class Replica {
 
   dispose(): void {
     this.forgetEvaluated();
+    this.frozen?.dispose();
     for (const home of [this.parameters, this.velocity, this.statistics]) {
       tf.dispose([...home.values()]);
       home.clear();
@@ -129,23 +137,25 @@ export class Replica {
   private differentiate(samples: readonly Sample[]): { loss: number; gradients: Map<string, tf.Tensor> } {
     const { options, config } = this;
     const { width, height } = options.crop;
-    const { colour, labels } = this.crops(samples);
-    const names = [...this.parameters.keys()];
+    const seen = this.frozen?.look(samples);
+    const { colour, labels } = seen ? { colour: undefined, labels: seen.labels } : this.crops(samples);
+    const names = this.learnt;
     const [value, ...grads] = tf.tidy(() => {
-      const x = tf.tensor4d(colour, [samples.length, height, width, 3]);
       const target = tf.tensor3d(labels, [samples.length, height, width], 'int32');
       const masks = drawMasks(
         config,
         samples.map(({ number }) => random(seedOf(options.seed, 'dropout', number))),
       );
       const result = tf.valueAndGrads(() => {
-        const small = logits(this.layers, features(this.layers, config, x), masks);
-        return this.ops.crossEntropy(small, target, this.classWeights);
-      })([...this.parameters.values()]);
+        const of = seen
+          ? context(this.layers, seen)
+          : features(this.layers, config, tf.tensor4d(colour!, [samples.length, height, width, 3]));
+        return this.ops.crossEntropy(logits(this.layers, of, masks), target, this.classWeights);
+      })(names.map((name) => this.parameters.get(name)!));
       return [result.value, ...result.grads];
     });
     const loss = value!.dataSync()[0];
-    value!.dispose();
+    tf.dispose([value!, ...(seen ? [seen.high, seen.low] : [])]);
     return { loss, gradients: new Map(names.map((name, i) => [name, grads[i]] as const)) };
   }
 

@@ -67,7 +67,7 @@ export class Trainer {
   ) {
     this.options = options;
     this.classes = network.config.classes;
-    this.order = new SampleOrder(options.seed, training.count);
+    this.order = new SampleOrder(options.seed, training.count, training.weights);
     this.step = step;
     this.best = best;
   }
@@ -157,7 +157,8 @@ export class Trainer {
     return Promise.all(
       Array.from({ length: batch }, async (_, i) => {
         const number = done * batch + i;
-        return { number, image: await this.training.load(this.order.image(number)) };
+        const index = this.order.image(number);
+        return { number, index, image: await this.training.load(index) };
       }),
     );
   }
