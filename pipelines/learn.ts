@@ -18,8 +18,13 @@ import { INCIDENCES, type MetricRow, POINTS, ROUNDS, type RoundRow } from '../sr
  *
  * until the rounds are done or nothing is left to label. Each round has a folder of its own, and begins when its labels
  * are written: the same call again goes on in the round where it stopped, and never redoes one.
+ *
+ * @param onRound hears of each round when its network is measured, of those done before too
  */
-export async function learn(learning: Learning): Promise<readonly RoundRow[]> {
+export async function learn(
+  learning: Learning,
+  onRound: (row: RoundRow) => void = (row) => learning.monitor.note(sayRound(row)),
+): Promise<readonly RoundRow[]> {
   const { monitor, folder } = learning;
   const { rounds } = learning.learning;
   const done: RoundRow[] = [];
@@ -30,7 +35,7 @@ export async function learn(learning: Learning): Promise<readonly RoundRow[]> {
     const modelFolder = await trainStage(round.run);
     done.push(roundRow(learning, round, await testStage(learning, round, modelFolder)));
     await writeParquet(folder.runFile(ROUNDS.name), ROUNDS, `${number}`, done);
-    monitor.note(sayRound(done.at(-1)!));
+    onRound(done.at(-1)!);
     if (number === rounds) return done;
     if ((await readLabels(learning, number + 1)) !== undefined) continue;
     const labelled = await acquireStage(learning, round, modelFolder);

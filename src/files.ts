@@ -1,14 +1,15 @@
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { threadId } from 'node:worker_threads';
 import { UserError } from './errors.js';
 
-/** Files that are being written end in the number of their process, of the file, and this. */
+/** Files that are being written end in the numbers of their process, their thread and the file, and this. */
 const TEMPORARY = '.partial';
 let written = 0;
 
 /** Whether a file was left half written by a process that is no more; another run may be at work on the others. */
 export function isLeftover(path: string): boolean {
-  const pid = /\.(\d+)-\d+\.partial$/.exec(path)?.[1];
+  const pid = /\.(\d+)(?:-\d+)+\.partial$/.exec(path)?.[1];
   if (pid === undefined) return false;
   try {
     process.kill(Number(pid), 0);
@@ -28,7 +29,7 @@ export async function writeAtomically(
   path: string,
   write: (temporary: string) => Promise<void>,
 ): Promise<void> {
-  const temporary = `${path}.${process.pid}-${written++}${TEMPORARY}`;
+  const temporary = `${path}.${process.pid}-${threadId}-${written++}${TEMPORARY}`;
   try {
     await mkdir(dirname(path), { recursive: true });
     await write(temporary);

@@ -13,7 +13,7 @@ function viewal(...args: string[]): Promise<{ code: number; stdout: string; stde
 }
 
 describe('the command line', () => {
-  test.each(['replay', 'train', 'infer', 'score', 'select', 'report', 'synth', 'doctor'])(
+  test.each(['replay', 'learn', 'compare', 'train', 'infer', 'score', 'select', 'report', 'synth', 'doctor'])(
     '%s --help describes itself with an example',
     async (command) => {
       const { code, stdout } = await viewal(command, '--help');

@@ -6,7 +6,13 @@ import { TRAINING_OPTIONS } from '../stages/options.js';
 import { VERSION } from '../version.js';
 import { doctor } from './doctor.js';
 import { consoleMonitor } from './monitor.js';
-import { addLearningOptions, addRunOptions, givenLearningOptions, givenRunOptions } from './options.js';
+import {
+  addLearningOptions,
+  addRunOptions,
+  givenLearningOptions,
+  givenRunOptions,
+  number,
+} from './options.js';
 import { synth } from './synth.js';
 import { weights } from './weights.js';
 
@@ -21,7 +27,10 @@ const interrupt = new AbortController();
 
 // Networks, readers and tables take a second to load: only commands that use them do, not --help.
 const load = async () => ({
+  ...(await import('../../pipelines/compare.js')),
   ...(await import('../../pipelines/learn.js')),
+  ...(await import('../stages/comparison.js')),
+  ...(await import('../stages/comparison-report.js')),
   ...(await import('../stages/learning.js')),
   ...(await import('../../pipelines/replay.js')),
   ...(await import('../../pipelines/stages.js')),
@@ -57,23 +66,18 @@ addRunOptions(
       throw new UserError('No frame could be used; the warnings above and the frames table say why.');
   });
 
+/** Of active learning, but for seed and workers. */
+const LEARN_OPTIONS = [
+  ...(['budget', 'draws', 'voxel', 'superpixelCount', 'format', 'size', 'backend'] as const),
+  ...TRAINING_OPTIONS,
+] as const;
+
 const learnCommand = addRunOptions(
   program
     .command('learn <recording>')
     .description("rounds of active learning, with the recording's labels as the annotator")
     .requiredOption('--out <folder>', 'folder of the rounds; a killed run goes on where it stopped'),
-  [
-    'budget',
-    'draws',
-    'voxel',
-    'superpixelCount',
-    'format',
-    'size',
-    'seed',
-    'backend',
-    'workers',
-    ...TRAINING_OPTIONS,
-  ],
+  ['seed', 'workers', ...LEARN_OPTIONS],
 );
 addLearningOptions(learnCommand)
   .addHelpText(
@@ -92,6 +96,45 @@ addLearningOptions(learnCommand)
     console.log(roundTable(await learn(learning)));
     console.log(`Rounds are in ${learning.folder.path}.`);
   });
+
+const compareCommand = addRunOptions(
+  program
+    .command('compare <recording>')
+    .description('active learning with several strategies and seeds side by side, and one report')
+    .requiredOption('--out <folder>', 'folder of the comparison; the same call goes on where it stopped')
+    .option('--strategies <names>', 'all, or some with commas between', 'all')
+    .option('--seeds <seeds>', 'how many seeds, from 1 on, or a list: 1,2,5', '3')
+    .option('--jobs <n>', 'strategies and seeds run at a time; one a core where not given', number)
+    .option('--workers <n>', 'worker threads of each of them (default: 1)', number),
+  LEARN_OPTIONS,
+);
+addLearningOptions(compareCommand, ['strategy'])
+  .addHelpText(
+    'after',
+    example(
+      'viewal compare my-recording --out runs/comparison --strategies rand,ent,viewal --seeds 3 --rounds 4',
+    ),
+  )
+  .action(
+    async (recording: string, values: { out: string; strategies: string; seeds: string; jobs?: number }) => {
+      const { compare, openComparison, comparisonSummary, comparisonPage } = await load();
+      const comparison = await openComparison(
+        values.out,
+        recording,
+        values,
+        givenRunOptions(values),
+        givenLearningOptions(values),
+        { monitor, signal: interrupt.signal },
+      );
+      const compared = await compare(comparison);
+      console.log(comparisonSummary(compared));
+      console.log(`The report is ${comparisonPage(comparison)}.`);
+      if (compared.failed.length > 0)
+        throw new UserError(
+          `${compared.failed.length} of the runs failed, as said above; the same call tries them again.`,
+        );
+    },
+  );
 
 const stage = (name: string, description: string, options: Parameters<typeof addRunOptions>[1]) =>
   addRunOptions(

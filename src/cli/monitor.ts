@@ -26,7 +26,7 @@ function barMonitor(stream: NodeJS.WriteStream): Monitor {
       bars ??= new MultiBar(
         {
           stream,
-          format: '{stage} {bar} {value}/{total} {unit} · {rate} {unit}/s · {left} left {detail}',
+          format: '{stage} {bar} {value}/{total} {unit} · {rate} · {left} left {detail}',
           barsize: 24,
           hideCursor: true,
           fps: 5,
@@ -46,7 +46,7 @@ function barMonitor(stream: NodeJS.WriteStream): Monitor {
       return {
         advance(steps = 1, detail = '') {
           clock.advance(steps);
-          bar.increment(steps, { detail, rate: clock.rate(), left: clock.left() });
+          bar.increment(steps, { detail, rate: clock.rate(unit), left: clock.left() });
         },
         end() {
           if (clock.done >= clock.total) bar.update({ left: '0s' });
@@ -72,9 +72,9 @@ function lineMonitor(stream: NodeJS.WriteStream): Monitor {
           clock.advance(steps);
           if (performance.now() < next || clock.done >= total) return;
           next = performance.now() + LINE_EVERY;
-          say(
-            `${stage}: ${clock.done}/${total} ${unit}, ${clock.rate()} ${unit}/s, ${clock.left()} left ${detail}`.trim(),
-          );
+          const pace = clock.isMoving() ? [clock.rate(unit), `${clock.left()} left`] : [];
+          const all = [`${clock.done}/${clock.total} ${unit}`, ...pace, detail];
+          say(`${stage}: ${all.filter((part) => part !== '').join(', ')}`);
         },
         end: () => {
           const what =
@@ -107,13 +107,21 @@ class Clock {
     return (performance.now() - this.#start) / 1000;
   }
 
-  rate(): string {
+  isMoving(): boolean {
+    return this.done > this.#before;
+  }
+
+  /** Units a second, or an hour where they are slow; a dash before the first step, as for the time left. */
+  rate(unit: string): string {
     const rate = (this.done - this.#before) / this.seconds();
-    return rate >= 100 ? rate.toFixed(0) : rate.toPrecision(2);
+    if (!this.isMoving()) return '–';
+    if (rate < 0.05) return `${(3600 * rate).toPrecision(2)} ${unit}/h`;
+    return `${rate >= 100 ? rate.toFixed(0) : rate.toPrecision(2)} ${unit}/s`;
   }
 
   left(): string {
-    return duration(((this.total - this.done) * this.seconds()) / Math.max(1, this.done - this.#before));
+    const steps = this.done - this.#before;
+    return this.isMoving() ? duration(((this.total - this.done) * this.seconds()) / steps) : '–';
   }
 }
 

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { z } from 'zod';
-import { type LearningOptions, learningOptions } from '../stages/learning-options.js';
+import { type GivenLearning, type LearningOptions, learningOptions } from '../stages/learning-options.js';
 import { type RunOptions, runOptions, TRAINING_OPTIONS } from '../stages/options.js';
 import { STRATEGIES } from '../strategies/index.js';
 
@@ -78,15 +78,20 @@ export function addRunOptions(command: Command, names: readonly Name[]): Command
 const LEARNING_FLAGS: Record<keyof LearningOptions, string> = {
   strategy: '--strategy <name>',
   rounds: '--rounds <n>',
-  seedSet: '--seed-set <percent>',
-  test: '--test <percent>',
+  seedSet: '--seed-set <percent|file>',
+  test: '--test <percent|file>',
+  imageMinutes: '--image-minutes <minutes>',
+  superpixelMinutes: '--superpixel-minutes <minutes>',
 };
 
-export function addLearningOptions(command: Command): Command {
+/** @param without those that the command has no use for */
+export function addLearningOptions(command: Command, without: readonly string[] = []): Command {
   for (const [name, flag] of Object.entries(LEARNING_FLAGS)) {
+    if (without.includes(name)) continue;
     const field: z.ZodType = learningOptions.shape[name as keyof LearningOptions];
     const option = new Option(flag, `${field.description} (default: ${field.parse(undefined)})`);
-    if (name !== 'strategy') option.argParser(number);
+    if (name === 'seedSet' || name === 'test') option.argParser(numberOrFile);
+    else if (name !== 'strategy') option.argParser(number);
     command.addOption(option);
   }
   return command.addHelpText(
@@ -95,7 +100,7 @@ export function addLearningOptions(command: Command): Command {
   );
 }
 
-export function givenLearningOptions(values: Record<string, unknown>): Partial<LearningOptions> {
+export function givenLearningOptions(values: Record<string, unknown>): GivenLearning {
   return Object.fromEntries(Object.entries(values).filter(([name]) => name in LEARNING_FLAGS));
 }
 
@@ -104,8 +109,13 @@ export function givenRunOptions(values: Record<string, unknown>): Partial<RunOpt
   return Object.fromEntries(Object.entries(values).filter(([name]) => name in FLAGS));
 }
 
-function number(text: string): number {
+/** Parses the number of an option. */
+export function number(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('Expected a number.');
   return value;
+}
+
+function numberOrFile(text: string): number | string {
+  return text.trim() === '' || Number.isNaN(Number(text)) ? text : Number(text);
 }

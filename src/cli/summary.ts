@@ -1,9 +1,11 @@
 import Table from 'cli-table3';
+import type { Compared } from '../../pipelines/compare.js';
 import type { Replayed } from '../../pipelines/replay.js';
+import { sayRun } from '../stages/round-progress.js';
 import type { Run } from '../stages/run.js';
 import { trainsNetwork } from '../stages/run-state.js';
 import { readParquet } from '../tables/parquet.js';
-import { FRAMES, type RoundRow, type SelectionRow } from '../tables/schemas.js';
+import { type ComparisonRow, FRAMES, type RoundRow, type SelectionRow } from '../tables/schemas.js';
 
 /** Picks shown on the terminal; the table in the run folder has them all. */
 const SHOWN = 10;
@@ -41,7 +43,6 @@ export function roundTable(rounds: readonly RoundRow[]): string {
     chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
     colAligns: ['right', 'right', 'right', 'right', 'right', 'right'],
   });
-  const percent = (share: number | null) => (share === null ? '–' : `${(100 * share).toFixed(1)} %`);
   for (const row of rounds)
     table.push([
       row.round,
@@ -52,6 +53,42 @@ export function roundTable(rounds: readonly RoundRow[]): string {
       percent(row.pixel_accuracy),
     ]);
   return `${table}`;
+}
+
+/** Each strategy's result, best first, and what went wrong. */
+export function comparisonSummary({ strategies, failed }: Compared): string {
+  const table = new Table({
+    head: ['#', 'strategy', 'seeds', 'labelled', 'mIoU', 'labels for 95 % of full training'],
+    style: { head: [], border: [] },
+    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+    colAligns: ['right', 'left', 'right', 'right', 'right', 'right'],
+  });
+  for (const row of strategies)
+    table.push([
+      row.rank,
+      row.strategy,
+      row.seeds,
+      percent(row.labelled_share),
+      range(row.miou, row.miou_min, row.miou_max),
+      labelsNeeded(row),
+    ]);
+  return [`${table}`, ...failed.map((run) => `failed: ${sayRun(run)}: ${run.reason}`)].join('\n');
+}
+
+function labelsNeeded(row: ComparisonRow): string {
+  if (row.labels === null) return row.labels_within === null ? '–' : `over ${percent(row.labels_within)}`;
+  const known = range(row.labels, row.labels_min, row.labels_max);
+  return row.reached < row.seeds ? `${known}, ${row.reached} of ${row.seeds} seeds` : known;
+}
+
+/** The mean, and least to most where they differ. */
+function range(mean: number | null, min: number | null, max: number | null): string {
+  const bare = (share: number | null) => (share === null ? '–' : (100 * share).toFixed(1));
+  return mean === null || min === max ? percent(mean) : `${percent(mean)} (${bare(min)} to ${bare(max)})`;
+}
+
+function percent(share: number | null): string {
+  return share === null ? '–' : `${(100 * share).toFixed(1)} %`;
 }
 
 /** What was done, what was left out, and where things are. */

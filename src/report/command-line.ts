@@ -6,10 +6,23 @@ export type OptionValue = string | number | null;
  * @param options those that are not at their default, by name; null ones are left out
  */
 export function replayCommand(recording: string, options: Readonly<Record<string, OptionValue>>): string {
+  return commandLine('replay', recording, options);
+}
+
+/** The command that makes a comparison again; options as there. */
+export function compareCommand(recording: string, options: Readonly<Record<string, OptionValue>>): string {
+  return commandLine('compare', recording, options);
+}
+
+function commandLine(
+  command: string,
+  recording: string,
+  options: Readonly<Record<string, OptionValue>>,
+): string {
   const given = Object.entries(options)
     .filter(([, value]) => value !== null)
     .map(([name, value]) => ` --${kebab(name)} ${quoted(`${value}`)}`);
-  return `viewal replay ${quoted(recording)} --out runs/again${given.join('')}`;
+  return `viewal ${command} ${quoted(recording)} --out runs/again${given.join('')}`;
 }
 
 /** An option's name as on the command line. */

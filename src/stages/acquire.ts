@@ -19,7 +19,7 @@ import { roundPool } from './pool.js';
 import { pseudoLabelTable, type Round } from './round.js';
 import { listScenes } from './scene.js';
 
-/** The seed set: random images of the pool, labelled whole (paper, §4.1); at least one. */
+/** The seed set: random images of the pool, at least one, or those listed, labelled whole (paper, §4.1). */
 export async function seedLabels({
   pool,
   options,
@@ -31,9 +31,15 @@ export async function seedLabels({
   annotator,
 }: Learning): Promise<LabelRow[]> {
   const free = pool.frames.filter((entry) => !validation.has(frameName(entry)));
-  const count = Math.max(1, Math.round((learning.seedSet / 100) * free.length));
+  const { seedSet } = learning;
+  const isDrawn = typeof seedSet === 'number';
+  const count = isDrawn ? Math.max(1, Math.round((seedSet / 100) * free.length)) : seedSet.length;
+  const listed = new Set(isDrawn ? [] : seedSet);
+  const seeds = isDrawn
+    ? shuffle([...free], random(seedOf(options.seed, 'seed set')))
+    : free.filter((entry) => listed.has(frameName(entry)));
   const rows: LabelRow[] = [];
-  for (const entry of shuffle([...free], random(seedOf(options.seed, 'seed set')))) {
+  for (const entry of seeds) {
     if (rows.length === count) break;
     try {
       const labels = await annotator.labels(await pool.read(entry, size));

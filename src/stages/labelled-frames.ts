@@ -30,15 +30,20 @@ type Options = Pick<RunOptions, 'labelled' | 'validation' | 'profile' | 'seed' |
  * `validation auto` takes the recording's own list where it has one; else the paper's profile, which needs one to know
  * when training has converged, keeps a tenth of the frames that would be trained on.
  *
+ * @param never frames that are not drawn for validation
  * @throws UserError where an option is no such thing, or asks for more labelled frames than there are
  */
-export async function labelledFrames(recording: Recording, options: Options): Promise<LabelledFrames> {
+export async function labelledFrames(
+  recording: Recording,
+  options: Options,
+  never: ReadonlySet<string> = new Set(),
+): Promise<LabelledFrames> {
   const labelled = recording.frames.filter((entry) => entry.labelled).map(frameName);
   const listed = await listedForValidation(recording, labelled, options.validation);
   const training = await trainingFrames(recording, labelled, listed, options);
   if (listed.size > 0) return { training, validation: listed };
   const size = validationSize(options, training.size);
-  const validation = draw([...training].sort(), size, options.seed, 'validation set');
+  const validation = draw([...without(training, never)].sort(), size, options.seed, 'validation set');
   return { training: without(training, validation), validation };
 }
 
@@ -58,7 +63,7 @@ async function listedForValidation(
 ): Promise<Set<string>> {
   if (option === 'auto') return new Set(labelled.filter((name) => recording.validationList?.has(name)));
   if (option === 'none' || parseAmount(option) !== undefined) return new Set();
-  const named = await readList('validation', option, recording, ['auto', 'none']);
+  const named = await readList('validation', option, recording, `auto, none, ${AMOUNTS}`);
   if (named.size === 0) throw new UserError(`Option validation: ${option} names no labelled frame.`);
   return named;
 }
@@ -109,7 +114,7 @@ async function trainingFrames(
     return draw(free, count, seed, 'seed set');
   }
 
-  const named = await readList('labelled', option, recording, ['auto', 'all']);
+  const named = await readList('labelled', option, recording, `auto, all, ${AMOUNTS}`);
   const both = [...named].find((name) => validation.has(name));
   if (both !== undefined)
     throw new UserError(`${both} is to be trained on and to validate: expected it in one of the two lists.`);
@@ -123,18 +128,23 @@ export function isFrameCount(option: string): boolean {
 
 /** `10%` or `12`. */
 const AMOUNT = /^(\d+(?:\.\d+)?)(%?)$/;
+const AMOUNTS = 'a share such as 10%, a number of frames';
 
 function parseAmount(option: string): { value: number; isShare: boolean } | undefined {
   const amount = AMOUNT.exec(option);
   return amount === null ? undefined : { value: Number(amount[1]), isShare: amount[2] === '%' };
 }
 
-/** Labelled frames that a file names. A scene stands for those of its frames that have labels. */
-async function readList(
+/**
+ * Labelled frames that a file names. A scene stands for those of its frames that have labels.
+ * @param otherwise what else the option may be
+ * @throws UserError
+ */
+export async function readList(
   option: string,
   file: string,
   recording: Recording,
-  words: readonly string[],
+  otherwise: string,
 ): Promise<Set<string>> {
   let text: string;
   try {
@@ -142,7 +152,7 @@ async function readList(
   } catch (error) {
     if (!isMissing(error)) throw error;
     throw new UserError(
-      `Option ${option}: expected ${words.join(', ')}, a share such as 10%, a number of frames, or a file of scene/frame or scene lines; there is no file "${file}".`,
+      `Option ${option}: expected ${otherwise}, or a file of scene/frame or scene lines; there is no file "${file}".`,
     );
   }
   const labelled = new Set(recording.frames.filter((entry) => entry.labelled).map(frameName));

@@ -200,6 +200,9 @@ export const TRAINING_OPTIONS = [
   'classWeights',
 ] as const satisfies readonly (keyof RunOptions)[];
 
+/** Names of a list that are said before the rest is counted. */
+const LIST_SHOWN = 3;
+
 /** An option and its value as on the command line: `learning-rate 0.2`. */
 export function sayOption(name: string, value: unknown): string {
   return `${optionName(name)} ${sayValue(value)}`;
@@ -210,6 +213,9 @@ export function optionName(name: string): string {
 }
 
 export function sayValue(value: unknown): string {
+  if (Array.isArray(value) && value.length > LIST_SHOWN)
+    return `${value.slice(0, LIST_SHOWN).join(', ')} and ${value.length - LIST_SHOWN} more`;
+  if (Array.isArray(value)) return value.join(', ');
   return value === null || value === undefined ? 'default' : `${value}`;
 }
 

@@ -1,4 +1,4 @@
-import { concatMap, map, type Observable, type OperatorFunction, of, tap } from 'rxjs';
+import { concatMap, filter, map, type Observable, type OperatorFunction, of, tap } from 'rxjs';
 import { type Frame, frameName } from '../frame.js';
 import type { Segmenter } from '../model/inference/segmenter.js';
 import { pull } from '../operators/pull.js';
@@ -7,13 +7,15 @@ import { segment } from '../operators/segment.js';
 import { skipBadFrames } from '../operators/skip-bad-frames.js';
 import { random, seedOf } from '../random.js';
 import type { FrameEntry } from '../sources/recording.js';
+import { consensusOf } from '../store/consensus.js';
+import type { PointStore } from '../store/point-store.js';
 import type { Pool, PoolFrame } from '../strategies/strategy.js';
 import { type FrameId, ORIGIN, trainingLabelTable } from '../tables/frame-tables.js';
-import type { Progress } from './monitor.js';
+import { type Progress, SILENT } from './monitor.js';
 import { inFlight, observeScene } from './observe.js';
 import { storedSuperpixels } from './origins.js';
-import type { Round } from './round.js';
-import { listScenes } from './scene.js';
+import { footprintsOf, type Round } from './round.js';
+import { listScenes, type Scene } from './scene.js';
 import { scoreScene } from './score.js';
 import { type LabelledSuperpixels, surfacesOf } from './surfaces.js';
 
@@ -67,6 +69,7 @@ export async function roundPool(
 
   const frames = recording.frames.filter((entry) => !validation.has(frameName(entry)));
   const open = frames.filter((entry) => labels.pixelsOf(entry) < size.width * size.height);
+  const openNames = new Set(open.map(frameName));
   const each = <T>(some: readonly FrameEntry[], look: OperatorFunction<Frame, T>): Observable<T> =>
     pull(some, inFlight(run), (entry) =>
       of(entry).pipe(
@@ -75,6 +78,26 @@ export async function roundPool(
         skipBadFrames((error) => monitor.warn(`skipped ${frameName(entry)}: ${error.message}`)),
         tap({ complete: () => progress.advance() }),
       ),
+    );
+
+  const quiet = { ...run, monitor: SILENT };
+  const told = new Set<string>();
+  /** Asks the network for what is not stored. Tells of a scene once: how far it is, and which frames are bad. */
+  const observed = (scene: Scene) => {
+    const isNews = !told.has(scene.name);
+    told.add(scene.name);
+    const shown = isNews ? progress : SILENT.begin('choose', scene.entries.length, 'frames');
+    return observeScene(isNews ? run : quiet, scene, segment(network.segmenter), shown);
+  };
+
+  const consensusViews = (scene: Scene, store: PointStore) =>
+    footprintsOf(quiet, scene).pipe(
+      filter((frame) => openNames.has(frameName(frame))),
+      concatMap(async (frame) => ({
+        frame: poolFrame(frame),
+        consensus: await consensusOf(store, frame.footprint),
+        labelled: await maskOf(frame),
+      })),
     );
 
   return {
@@ -104,7 +127,7 @@ export async function roundPool(
     surfaces: () =>
       pull(scenes, 1, (scene) =>
         of(scene).pipe(
-          concatMap((one) => observeScene(run, one, segment(network.segmenter), progress)),
+          concatMap(observed),
           concatMap((one) => scoreScene(run, one)),
           concatMap((one) => surfacesOf(run, one, labelledSuperpixels)),
           map((found) => ({
@@ -113,6 +136,14 @@ export async function roundPool(
               ({ frame }) => !validation.has(frameName({ scene: found.scene, id: frame })),
             ),
           })),
+        ),
+      ),
+    consensus: () =>
+      pull(scenes, 1, (scene) =>
+        of(scene).pipe(
+          concatMap(observed),
+          concatMap((one) => one.store()),
+          concatMap((store) => consensusViews(scene, store)),
         ),
       ),
   };

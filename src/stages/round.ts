@@ -1,4 +1,4 @@
-import { lastValueFrom, mergeMap, of, pipe } from 'rxjs';
+import { mergeMap, type Observable, of, pipe } from 'rxjs';
 import type { BadFrameError } from '../errors.js';
 import { type Frame, frameName, IGNORE } from '../frame.js';
 import { digest } from '../hash.js';
@@ -41,9 +41,9 @@ export interface Round {
 }
 
 /** Raised when the same labels come to give other training labels. */
-const VERSION = 1;
+const VERSION = 2;
 
-export function roundFolder({ folder }: Learning, round: number): RunFolder {
+export function roundFolder({ folder }: Pick<Learning, 'folder'>, round: number): RunFolder {
   return folder.within(`round-${`${round}`.padStart(2, '0')}`);
 }
 
@@ -53,7 +53,10 @@ export function pseudoLabelTable(folder: RunFolder) {
 }
 
 /** What was labelled before a round; undefined where it has not come to that round yet. */
-export function readLabels(learning: Learning, round: number): Promise<LabelRow[] | undefined> {
+export function readLabels(
+  learning: Pick<Learning, 'folder'>,
+  round: number,
+): Promise<LabelRow[] | undefined> {
   return readParquet(roundFolder(learning, round).runFile(LABELS.name), LABELS, labelsKey(round));
 }
 
@@ -77,15 +80,18 @@ export async function openRound(
   number: number,
   rows: readonly LabelRow[],
 ): Promise<Round> {
-  const { folder: shared, pool, scenes, options, size, validation, monitor, signal } = learning;
+  const { shared, networks, pool, scenes, strategy, options, size, validation, monitor, signal } = learning;
   const labels = new LabelState(rows);
   const folder = roundFolder(learning, number);
-  const key = digest('training labels', VERSION, options.size, options.voxel, rows);
+  const carries = strategy.carriesLabels === true;
+  const key = digest('training labels', VERSION, options.size, options.voxel, carries, rows);
   const table = trainingLabelTable(folder);
   const names = new Set<string>();
   const untrained: Run = {
     ...{ folder, shared, recording: pool, options, size, scenes, monitor },
     ...{ training: names, validation },
+    // Later rounds train on what their strategy chose: a network of theirs is of no use to others.
+    ...(networks && number === 0 ? { networks } : {}),
     ...(signal ? { signal } : {}),
   };
   let carriedPixels = 0;
@@ -93,9 +99,7 @@ export async function openRound(
   const before = number > 0 ? pseudoLabelTable(roundFolder(learning, number - 1)) : undefined;
   for (const scene of await listScenes(untrained, 'none')) {
     const people = await labelledByPeople(learning, untrained, scene, labels);
-    const carried = learning.strategy.carriesLabels
-      ? await carriedLabels(untrained, scene, people)
-      : new Map<string, Uint8Array>();
+    const carried = carries ? await carriedLabels(untrained, scene, people) : new Map<string, Uint8Array>();
     for (const entry of scene.entries) {
       if (validation.has(frameName(entry))) continue;
       const pseudo = await before?.read(entry);
@@ -168,22 +172,18 @@ async function carriedLabels(
   const carried = new Map<string, Uint8Array>();
   if (people.size === 0) return carried;
   const votes = new SurfaceVotes(run.recording.classes.length);
-  await eachFootprint(run, scene, ({ id, footprint }) => {
+  await footprintsOf(run, scene).forEach(({ id, footprint }) => {
     const labels = people.get(id);
     if (labels !== undefined) votes.add(footprint, labels);
   });
-  await eachFootprint(run, scene, ({ id, footprint }) => {
+  await footprintsOf(run, scene).forEach(({ id, footprint }) => {
     carried.set(id, votes.carry(footprint).labels);
   });
   return carried;
 }
 
 /** A scene's footprints, one at a time; made where they are not stored. Bad frames are left out. */
-export async function eachFootprint(
-  run: Run,
-  scene: Scene,
-  visit: (frame: FrameFootprint) => void | Promise<void>,
-): Promise<void> {
+export function footprintsOf(run: Run, scene: Scene): Observable<FrameFootprint> {
   const cut = superpixelsOf(run, scene);
   const footprints = stored(
     footprintTable(run.shared),
@@ -203,16 +203,12 @@ export async function eachFootprint(
       ),
     ),
   );
-  await lastValueFrom(
-    pull(scene.entries, 1, (entry) =>
-      of(entry).pipe(
-        footprints,
-        mergeMap(async (frame) => visit(frame)),
-        skipBadFrames((error: BadFrameError) =>
-          run.monitor.warn(`skipped ${frameName(entry)}: ${error.message}`),
-        ),
+  return pull(scene.entries, 1, (entry) =>
+    of(entry).pipe(
+      footprints,
+      skipBadFrames((error: BadFrameError) =>
+        run.monitor.warn(`skipped ${frameName(entry)}: ${error.message}`),
       ),
     ),
-    { defaultValue: undefined },
   );
 }

@@ -35,6 +35,8 @@ export interface Run {
   readonly folder: RunFolder;
   /** Where superpixels are kept, which no network changes: the run's own folder, or one that several runs share. */
   readonly shared: RunFolder;
+  /** Where several runs keep networks, by what each was trained on, so that one that two of them need is trained once. */
+  readonly networks?: RunFolder;
   readonly recording: Recording;
   readonly options: RunOptions;
   readonly size: Size;

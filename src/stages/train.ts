@@ -22,7 +22,8 @@ const SAVE_EVERY = 10_000;
 /**
  * Trains the network on the run's training frames, from scratch (paper, §3.1), and writes the model folder and the
  * history and validation tables. The network is the best on the validation frames, where there are any, else the last.
- * Does nothing where all are current; goes on where an interrupted or killed process stopped.
+ * Does nothing where all are current; goes on where an interrupted or killed process stopped; takes the network of
+ * another run that has trained on the same, where runs share theirs.
  *
  * @returns the model folder: the run's own, or the one given as an option
  * @throws UserError where there is nothing to train on
@@ -37,9 +38,27 @@ export async function trainStage(run: Run): Promise<string> {
   requireLabels(run, training);
   const { width } = networkConfig(options, recording.classes.length);
   const backbone = await pretrainedBackbone(options, width);
-  const files = new TrainingFiles(run, trainingKey(run, backbone, training, validation));
-  if (await files.isDone()) return folder.modelFolder;
+  const key = trainingKey(run, backbone, training, validation);
+  const files = new TrainingFiles(run, key);
+  const common = run.networks && new TrainingFiles({ folder: run.networks.within(key), monitor }, key);
+  if (!(await files.isDone())) {
+    if (common && (await common.isDone())) {
+      await files.begin();
+      await files.copyFrom(common);
+    } else await trainAnew(run, files, backbone, training, validation);
+  }
+  if (common && !(await common.isDone())) await common.copyFrom(files);
+  return folder.modelFolder;
+}
 
+async function trainAnew(
+  run: Run,
+  files: TrainingFiles,
+  backbone: Backbone | undefined,
+  training: readonly FrameEntry[],
+  validation: readonly FrameEntry[],
+): Promise<void> {
+  const { options, monitor } = run;
   const images = await labelledImages(run, training, 'trained on');
   const held = validation.length > 0 ? await labelledImages(run, validation, 'validated on') : undefined;
   const recipe = trainingRecipe(options, images.count);
@@ -49,7 +68,6 @@ export async function trainStage(run: Run): Promise<string> {
     `training on ${images.count} frames, ${held ? `validating on ${held.count}` : 'validating on none'}`,
   );
   await trainFrom(run, state, files, images, held);
-  return folder.modelFolder;
 }
 
 function requireLabels({ recording }: Run, training: readonly FrameEntry[]): void {

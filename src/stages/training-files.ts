@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { constants, existsSync } from 'node:fs';
+import { copyFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../errors.js';
+import { writeAtomically } from '../files.js';
 import {
   loadNetwork,
   loadTraining,
@@ -28,7 +29,7 @@ export class TrainingFiles {
 
   /** @param key of everything that training depends on; the history table carries it for all files */
   constructor(
-    { folder, monitor }: Run,
+    { folder, monitor }: Pick<Run, 'folder' | 'monitor'>,
     private readonly key: string,
   ) {
     this.monitor = monitor;
@@ -114,6 +115,17 @@ export class TrainingFiles {
     await this.writeTables();
     await saveNetwork(this.modelFolder, best?.network ?? network, best?.step ?? step);
     await rm(this.trainingFile, { force: true });
+  }
+
+  /**
+   * Copies a finished training of the same key; the network last, as it tells that all is there. Two that copy to the
+   * same place at once write the same, and what is there stays whole. Another training has to make way first: `begin`.
+   */
+  async copyFrom(other: TrainingFiles): Promise<void> {
+    for (const file of ['validationFile', 'historyFile', 'modelFile'] as const)
+      await writeAtomically(this[file], (temporary) =>
+        copyFile(other[file], temporary, constants.COPYFILE_FICLONE),
+      );
   }
 
   private async writeTables(): Promise<void> {

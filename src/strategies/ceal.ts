@@ -5,20 +5,22 @@ import { entropy } from './entropy.js';
 import { entropyOf } from './pixel-uncertainty.js';
 import type { Strategy, View } from './strategy.js';
 
-/** Nats; δ₀ of the rule below. */
-const FIRST_THRESHOLD = 0.05;
-/** Nats a round. */
-const THRESHOLD_DECAY = 0.0033;
+/** Nats; δ₀ of the rule below: 0.0275 bits. */
+const FIRST_THRESHOLD = 0.0275 * Math.LN2;
+/** Nats a round: 0.001815 bits. */
+const THRESHOLD_DECAY = 0.001815 * Math.LN2;
 
 /**
  * CEAL (paper, §4.2; Wang et al., IEEE TCSVT 27(12), 2017, "CEAL_EN"): images by softmax entropy, as ENT, and for the next
  * training the network's own answer wherever it is sure of it, dropout off.
  *
  *     score(frame) = mean over pixels not labelled of −Σ_c P(c) log P(c)
- *     pseudo-label(pixel) = argmax_c P(c)  where not labelled and −Σ_c P(c) log P(c) < δ,  δ = max(0, δ₀ − 0.0033 round)
+ *     pseudo-label(pixel) = argmax_c P(c)  where not labelled and −Σ_c P(c) log P(c) ≤ δ,  δ = δ₀ − round × decay
  *
- * Nats. δ₀ = 0.05 and its decay are those of Wang et al. on faces (CACD). Theirs is the entropy of an image that has one
- * class; segmentation takes it pixel by pixel. Ties go to the earlier frame, of equal classes to the first.
+ * None once δ has come to 0. Nats. Wang et al. take the entropy of an image that has one class, segmentation pixel by pixel.
+ * The paper names no δ₀; these are of the CEAL command in the README of its published code, which takes logarithms to base 2:
+ * 0.0275 less 0.001815 a round. They lie half-way between 0.05 less 0.0033 and 0.005 less 0.00033, as far as we know what
+ * Wang et al. have for faces (CACD) and objects (Caltech-256). Ties go to the earlier frame, of equal classes to the first.
  */
 export const ceal: Strategy = {
   name: 'ceal',
@@ -40,7 +42,7 @@ export const ceal: Strategy = {
   },
 };
 
-/** Entropy below which a pixel is labelled by the network, nats: falls each round, to 0 at last. */
+/** Entropy up to which a pixel is labelled by the network, nats: falls each round, to 0 at last. */
 export function pseudoLabelThreshold(round: number): number {
   return Math.max(0, FIRST_THRESHOLD - THRESHOLD_DECAY * round);
 }
@@ -49,6 +51,6 @@ function sureLabels({ map, labelled }: View, threshold: number): Uint8Array {
   const of = entropyOf(map);
   const labels = mostProbable(map);
   for (let pixel = 0; pixel < labels.length; pixel++)
-    if (labelled[pixel] !== 0 || of(pixel) >= threshold) labels[pixel] = IGNORE;
+    if (labelled[pixel] !== 0 || of(pixel) > threshold) labels[pixel] = IGNORE;
   return labels;
 }

@@ -17,6 +17,8 @@ import {
   viewalWithoutDropout,
   viewEntropyOfImages,
 } from './viewal.js';
+import { viewalAgreeing } from './viewal-agree.js';
+import { viewalBalanced } from './viewal-balance.js';
 
 /** All that `--strategy` knows, in the order of reports. */
 export const STRATEGIES: readonly Strategy[] = [
@@ -37,6 +39,8 @@ export const STRATEGIES: readonly Strategy[] = [
   viewalWithoutDivergence,
   viewal,
   viewalCarrying,
+  viewalBalanced,
+  viewalAgreeing,
 ];
 
 /** @throws UserError that lists the names there are */

@@ -4,6 +4,7 @@ import type { Region, Unit } from '../labels/region.js';
 import type { ProbabilityMap } from '../model/probability-map.js';
 import type { Random } from '../random.js';
 import type { Surfaces } from '../selection/surfaces.js';
+import type { Consensus } from '../store/consensus.js';
 
 /**
  * How the next regions to label are chosen. A strategy sees the pool through the network that was trained on what is
@@ -58,6 +59,14 @@ export interface View {
   readonly labelled: Uint8Array;
 }
 
+/** A frame of the pool and what all views of its scene make of its pixels. */
+export interface ConsensusView {
+  readonly frame: PoolFrame;
+  readonly consensus: Consensus;
+  /** H×W: 1 where labelled, else 0. */
+  readonly labelled: Uint8Array;
+}
+
 export interface FrameFeatures {
   readonly frame: PoolFrame;
   /** The decoder's last features averaged over the frame, one value a channel. */
@@ -89,4 +98,9 @@ export interface Pool {
   features(): Observable<FrameFeatures>;
   /** Superpixels scored from all views of a scene, a scene at a time, sorted by scene. */
   surfaces(): Observable<Surfaces>;
+  /**
+   * Frames that are not wholly labelled, in no particular order, with what all views of their scene say. From the same
+   * observations as `surfaces`: whichever comes first asks the network, the other reads what is stored.
+   */
+  consensus(): Observable<ConsensusView>;
 }

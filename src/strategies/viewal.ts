@@ -1,9 +1,7 @@
-import { defer, from, map, mergeMap, type Observable, toArray } from 'rxjs';
-import { mergePicks } from '../selection/merge.js';
-import { type Pick, pickSurfaces } from '../selection/pick.js';
-import { PriorityQueue } from '../selection/priority-queue.js';
-import type { SurfaceCandidate, Surfaces } from '../selection/surfaces.js';
+import { from, mergeMap, toArray } from 'rxjs';
+import type { Surfaces } from '../selection/surfaces.js';
 import { bestFirst } from './best-first.js';
+import { rankSurfaces } from './rank-surfaces.js';
 import type { Candidate, Pool, Strategy } from './strategy.js';
 
 /**
@@ -64,38 +62,6 @@ export const viewalCarrying: Strategy = {
   title: 'ViewAL, labels carried to other views',
   carriesLabels: true,
 };
-
-/** Each scene's picks, lazily, merged by the view entropy of their triggers. */
-function rankSurfaces(pool: Pool, gain: (candidate: SurfaceCandidate) => number): Observable<Candidate> {
-  return pool.surfaces().pipe(
-    map((scene) => scenePicks(scene, gain)),
-    toArray(),
-    mergeMap((sequences) =>
-      defer(() => from(mergePicks(sequences, ({ pick }) => pick.triggerEntropy))).pipe(
-        map(({ candidate }) => candidate),
-      ),
-    ),
-  );
-}
-
-function* scenePicks(
-  { scene, candidates, overlaps }: Surfaces,
-  gain: (candidate: SurfaceCandidate) => number,
-): Generator<{ pick: Pick; candidate: Candidate }> {
-  const queue = new PriorityQueue();
-  const gains = new Float64Array(overlaps.superpixels);
-  const byNumber = new Map<number, SurfaceCandidate>();
-  for (const candidate of candidates) {
-    queue.set(candidate.number, candidate.viewEntropy);
-    gains[candidate.number] = gain(candidate);
-    byNumber.set(candidate.number, candidate);
-  }
-  for (const pick of pickSurfaces(queue, gains, overlaps)) {
-    const { frame, superpixel, pixels } = byNumber.get(pick.superpixel)!;
-    const region = { unit: 'superpixel', scene, frame, superpixel } as const;
-    yield { pick, candidate: { region, pixels, score: pick.triggerEntropy } };
-  }
-}
 
 function imageCandidates({ frames, size }: Pool, { scene, candidates }: Surfaces): Candidate[] {
   const sums = new Map<string, { entropy: number; pixels: number }>();

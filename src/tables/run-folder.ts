@@ -64,9 +64,17 @@ export class RunFolder {
     locks.add(file);
   }
 
+  /**
+   * A folder that lies in one which this process has opened, in another thread for instance, and so under that one's
+   * lock; made when something is written.
+   */
+  static inside(path: string): RunFolder {
+    return new RunFolder(resolve(path));
+  }
+
   /** A folder of its own within this one, under this one's lock; made when something is written. */
   within(name: string): RunFolder {
-    return new RunFolder(join(this.path, name));
+    return RunFolder.inside(join(this.path, name));
   }
 
   /** Path of a table's file of a whole scene. */

@@ -341,6 +341,18 @@ export const ROUNDS = {
   },
 } as const satisfies ParquetSchema;
 
+export const RUNS = {
+  name: 'runs',
+  rows: 'one a run of a comparison, a strategy and a seed; strategy full is training on all labels; one file a comparison',
+  columns: {
+    strategy: roundColumns.strategy,
+    seed: roundColumns.seed,
+    rounds: { type: 'int', meaning: 'rounds of selection that it was to have' },
+    finished: { type: 'bool', meaning: 'it had them, or nothing was left to label' },
+    reason: { type: 'string?', meaning: 'what went wrong when it was run last; null where nothing did' },
+  },
+} as const satisfies ParquetSchema;
+
 const shareOverSeeds = (meaning: string) => ({ type: 'double?', meaning }) as const;
 
 export const COMPARISON = {
@@ -478,6 +490,7 @@ export const POINTS = {
 
 export type LabelRow = Row<typeof LABELS>;
 export type RoundRow = Row<typeof ROUNDS>;
+export type RunRow = Row<typeof RUNS>;
 export type ComparisonRow = Row<typeof COMPARISON>;
 export type RegionClassRow = Row<typeof REGION_CLASSES>;
 export type FrameRow = Row<typeof FRAMES>;
@@ -504,6 +517,7 @@ export const PARQUET_TABLES: readonly ParquetSchema[] = [
   CALIBRATION,
   LABELS,
   ROUNDS,
+  RUNS,
   COMPARISON,
   REGION_CLASSES,
 ];

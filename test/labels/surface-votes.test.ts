@@ -4,6 +4,7 @@ import { type Frame, IGNORE } from '../../src/frame.js';
 import { SurfaceVotes } from '../../src/labels/surface-votes.js';
 import { random, seedOf, shuffle } from '../../src/random.js';
 import { type Footprint, footprintOf } from '../../src/store/footprint.js';
+import { rayCode, rayOffset } from '../../src/store/incidences.js';
 import { cameraPath, intrinsicsFor } from '../../src/synth/camera-path.js';
 import { NYU13 } from '../../src/synth/classes.js';
 import { Renderer } from '../../src/synth/render.js';
@@ -11,8 +12,11 @@ import { makeRoom } from '../../src/synth/room.js';
 import { sense } from '../../src/synth/sensor.js';
 import { randomFrame } from '../random-frames.js';
 
-/** A frame with one superpixel whose pixels lie in these voxels; −1 = no depth. */
-function footprint(voxelOfPixel: readonly number[]): Footprint {
+/** A frame that looks along y, and so past all other voxels of a row along x. */
+const ALONG_Y = rayCode(0, 1, 0);
+
+/** A frame with one superpixel whose pixels lie in these voxels of a row along x; −1 = no depth. */
+function footprint(voxelOfPixel: readonly number[], ray = ALONG_Y): Footprint {
   const seen = [...new Set(voxelOfPixel.filter((v) => v >= 0))];
   return {
     superpixels: 1,
@@ -21,7 +25,7 @@ function footprint(voxelOfPixel: readonly number[]): Footprint {
     voxel: Uint32Array.from(seen, (_, row) => row),
     pixels: Uint32Array.from(seen, (v) => voxelOfPixel.filter((other) => other === v).length),
     voxels: Int32Array.from(seen.flatMap((v) => [v, 0, 0])),
-    rays: new Uint8Array(seen.length),
+    rays: new Uint8Array(seen.length).fill(ray),
     rowOfPixel: Int32Array.from(voxelOfPixel, (v) => (v < 0 ? -1 : seen.indexOf(v))),
   };
 }
@@ -47,6 +51,24 @@ describe('labels carried over surfaces', () => {
     expect(votes.carry(footprint([0]))).toEqual({ labels: Uint8Array.of(1), conflicts: 0 });
   });
 
+  test('before and behind on the viewing ray count half, and no others do', () => {
+    const votes = new SurfaceVotes(2);
+    // Class 0 nine times in voxel 1; class 1 twice in voxel 2, and once in voxel 4.
+    votes.add(
+      footprint([...new Array(9).fill(1), 2, 2, 4]),
+      Uint8Array.from([...new Array(9).fill(0), 1, 1, 1]),
+    );
+    const seen = [-1, 0, 1, 2, 3, 4, 5, 6];
+    // Along x: 0 has ½ 9 : 0 votes; 1 has 9 : ½ 2, just enough; 2 has ½ 9 : 2; 3 has 0 : ½ 3; 4 has 0 : 1; 5 has 0 : ½; 6 none.
+    const along = votes.carry(footprint(seen, rayCode(-1, 0, 0)));
+    expect([...along.labels]).toEqual([IGNORE, 0, 0, IGNORE, 1, 1, 1, IGNORE]);
+    expect(along.conflicts).toBe(1);
+    expect(votes.carry(footprint(seen, rayCode(1, 0, 0)))).toEqual(along);
+    const across = votes.carry(footprint(seen));
+    expect([...across.labels]).toEqual([IGNORE, IGNORE, 0, 1, IGNORE, 1, IGNORE, IGNORE]);
+    expect(across.conflicts).toBe(0);
+  });
+
   test('do not depend on the order of frames, equal a naive count, and stay on labelled voxels', () => {
     fc.assert(
       fc.property(fc.integer(), fc.integer({ min: 1, max: 5 }), (seed, n) => {
@@ -68,10 +90,14 @@ describe('labels carried over surfaces', () => {
         const carried = carriedBy(frames);
         expect(carriedBy(shuffle([...frames], next))).toEqual(carried);
 
-        const voxelOf = ({ rowOfPixel, voxel, voxels }: Footprint, i: number) =>
-          rowOfPixel[i] < 0
-            ? undefined
-            : voxels.subarray(3 * voxel[rowOfPixel[i]], 3 * voxel[rowOfPixel[i]] + 3).join();
+        /** @param step voxels further along the ray */
+        const voxelOf = ({ rowOfPixel, voxel, voxels, rays }: Footprint, i: number, step = 0) => {
+          if (rowOfPixel[i] < 0) return undefined;
+          const v = voxel[rowOfPixel[i]];
+          return ([0, 1, 2] as const)
+            .map((axis) => voxels[3 * v + axis] + step * rayOffset(rays[v], axis))
+            .join();
+        };
         const given = new Map<string, number[]>();
         for (const { rows, labels } of frames)
           labels.forEach((label, i) => {
@@ -81,7 +107,7 @@ describe('labels carried over surfaces', () => {
           });
         let conflicts = 0;
         carried.labels.forEach((label, i) => {
-          const votes = given.get(voxelOf(seen, i) ?? '') ?? [];
+          const votes = [0, 0, -1, 1].flatMap((step) => given.get(voxelOf(seen, i, step) ?? '') ?? []);
           const most = [1, 4].find(
             (c) => votes.length > 0 && 10 * votes.filter((vote) => vote === c).length >= 9 * votes.length,
           );

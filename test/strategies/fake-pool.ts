@@ -2,6 +2,7 @@ import { from, type Observable } from 'rxjs';
 import { type ProbabilityMap, toHalves } from '../../src/model/probability-map.js';
 import { random, seedOf, shuffle } from '../../src/random.js';
 import type { Surfaces } from '../../src/selection/surfaces.js';
+import type { Consensus } from '../../src/store/consensus.js';
 import type { Pool, PoolFrame } from '../../src/strategies/strategy.js';
 
 /** A frame of a fake pool. What it leaves out is unlabelled, evenly distributed, without features. */
@@ -13,6 +14,8 @@ export interface FakeFrame {
   /** H×W, 1 where labelled. */
   readonly labelled?: readonly number[];
   readonly features?: readonly number[];
+  /** Left out: no view sees anything. */
+  readonly consensus?: Consensus;
 }
 
 export interface FakePoolOptions {
@@ -34,16 +37,17 @@ export function fakePool(
 ): Pool {
   const area = width * height;
   const held = frames
-    .map(({ scene, id, p, labelled, features }) => {
+    .map(({ scene, id, p, labelled, features, consensus = unseen(area) }) => {
       const mask = Uint8Array.from(labelled ?? new Uint8Array(area));
       const frame: PoolFrame = { scene, id, labelledPixels: mask.reduce((sum, one) => sum + one, 0) };
       const data = toHalves(Float32Array.from(p ?? new Array(area * classes).fill(1 / classes)));
       const map: ProbabilityMap = { width, height, classes, data };
-      return { frame, map, labelled: mask, features: Float32Array.from(features ?? []) };
+      return { frame, map, labelled: mask, features: Float32Array.from(features ?? []), consensus };
     })
     .sort((a, b) => (`${a.frame.scene}/${a.frame.id}` < `${b.frame.scene}/${b.frame.id}` ? -1 : 1));
   const arriving = <T>(items: T[]): Observable<T> =>
     from(arrival === 0 ? items : shuffle(items, random(seedOf(arrival))));
+  const open = held.filter(({ frame }) => frame.labelledPixels < area);
   const missing = (what: string) => () => {
     throw new Error(`This pool has no ${what}.`);
   };
@@ -54,8 +58,17 @@ export function fakePool(
     images,
     frames: held.map(({ frame }) => frame),
     random: (purpose) => random(seedOf(seed, round, purpose)),
-    views: () => arriving(held.filter(({ frame }) => frame.labelledPixels < area)),
+    views: () => arriving(open),
     features: () => arriving([...held]),
     surfaces: surfaces === undefined ? missing('surfaces') : () => from(surfaces),
+    consensus: () => arriving(open),
+  };
+}
+
+function unseen(pixels: number): Consensus {
+  return {
+    views: new Uint16Array(pixels),
+    label: new Uint8Array(pixels),
+    confidence: new Float32Array(pixels),
   };
 }

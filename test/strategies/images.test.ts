@@ -106,12 +106,13 @@ describe('images by the mean of a pixel', () => {
 
 describe('CEAL', () => {
   const half = Math.log(2);
-  // Entropies in nats: 0, 0.0482 (P = 0.0085 of the other class), 0.0550 (0.01), ln 2.
-  const p = [1, 0, 0.0085, 0.9915, 0.01, 0.99, 0.5, 0.5];
+  // Entropies in nats: 0, 0.0181 (P = 0.0026 of the other class), 0.0204 (0.003), ln 2.
+  const p = [1, 0, 0.0026, 0.9974, 0.003, 0.997, 0.5, 0.5];
   const H = (q: number) => -q * Math.log(q) - (1 - q) * Math.log(1 - q);
 
   test('gives pixels under the threshold their class, and no others', async () => {
-    expect([H(0.0085), H(0.01), half].map((h) => h < 0.05)).toEqual([true, false, false]);
+    const bits = [H(0.0026), H(0.003), half].map((nats) => nats / Math.LN2);
+    expect(bits.map((h) => h < 0.0275)).toEqual([true, false, false]);
     const pool = fakePool([{ scene: 's', id: 'a', p }], { width: 4, height: 1 });
     const labels = await firstValueFrom(ceal.pseudoLabels!(pool));
     expect(labels.scene).toBe('s');
@@ -120,9 +121,10 @@ describe('CEAL', () => {
   });
 
   test('the threshold falls each round, to 0, from where on there are none', async () => {
-    expect(pseudoLabelThreshold(0)).toBe(0.05);
-    expect(pseudoLabelThreshold(1)).toBeCloseTo(0.0467, 12);
-    expect(pseudoLabelThreshold(15)).toBeCloseTo(0.0005, 12);
+    const bits = (round: number) => pseudoLabelThreshold(round) / Math.LN2;
+    expect(bits(0)).toBeCloseTo(0.0275, 12);
+    expect(bits(1)).toBeCloseTo(0.025685, 12);
+    expect(bits(15)).toBeCloseTo(0.000275, 12);
     expect(pseudoLabelThreshold(16)).toBe(0);
     const at = (round: number) =>
       firstValueFrom(
