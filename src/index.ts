@@ -1,10 +1,16 @@
 /** The package's public face: operators, stages, and the nouns they use. */
 
+export { type Compared, compare } from '../pipelines/compare.js';
+export { learn } from '../pipelines/learn.js';
 export { type Replayed, replay, scenePicks, selectAll } from '../pipelines/replay.js';
 export { infer, report, score, select } from '../pipelines/stages.js';
 export * from './errors.js';
 export * from './frame.js';
 export { averageBySuperpixel, type PixelScores, scorePairwise, type View } from './geometry/pairwise.js';
+export { type AnnotationTimes, PAPER_TIMES } from './labels/effort.js';
+export { LabelState } from './labels/label-state.js';
+export { type Annotator, groundTruth } from './labels/oracle.js';
+export type { Region } from './labels/region.js';
 export { loadNetwork, saveNetwork } from './model/checkpoint.js';
 export { Calibration, type ReliabilityBin } from './model/evaluation/calibration.js';
 export { ConfusionMatrix } from './model/evaluation/confusion-matrix.js';
@@ -42,7 +48,9 @@ export { PriorityQueue } from './selection/priority-queue.js';
 export type { Format } from './sources/formats.js';
 export { openRecording } from './sources/open.js';
 export type { BadEntry, FrameEntry, Recording } from './sources/recording.js';
+export { type Comparison, openComparison } from './stages/comparison.js';
 export { inferScene } from './stages/infer.js';
+export { type Learning, openLearning } from './stages/learning.js';
 export { measureStage } from './stages/measure.js';
 export { type Monitor, type Progress, SILENT } from './stages/monitor.js';
 export { observeScene } from './stages/observe.js';
@@ -60,6 +68,8 @@ export { type Footprint, footprintOf } from './store/footprint.js';
 export type { Incidences } from './store/incidences.js';
 export type { PointStore, Points, SuperpixelScores } from './store/point-store.js';
 export { VoxelTable } from './store/voxel-table.js';
+export { findStrategy, STRATEGIES } from './strategies/index.js';
+export type { Candidate, Pool, Strategy } from './strategies/strategy.js';
 export { relabel } from './superpixels/connected.js';
 export { boundaryRecall, undersegmentationError } from './superpixels/metrics.js';
 export { seeds } from './superpixels/seeds.js';
