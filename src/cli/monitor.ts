@@ -115,7 +115,7 @@ class Clock {
   rate(unit: string): string {
     const rate = (this.done - this.#before) / this.seconds();
     if (!this.isMoving()) return '–';
-    if (rate < 0.05) return `${(3600 * rate).toPrecision(2)} ${unit}/h`;
+    if (rate < 0.05) return `${(3600 * rate).toFixed(rate < 0.003 ? 1 : 0)} ${unit}/h`;
     return `${rate >= 100 ? rate.toFixed(0) : rate.toPrecision(2)} ${unit}/s`;
   }
 

@@ -5,15 +5,13 @@ import { effortOf } from '../labels/effort.js';
 import { rowOf } from '../labels/label-row.js';
 import { distinctClasses } from '../labels/oracle.js';
 import { paint } from '../labels/paint.js';
-import { loadModel } from '../model/inference/model-folder.js';
-import type { Segmenter } from '../model/inference/segmenter.js';
-import { createSegmenter, segmenterKey } from '../model/inference/segmenter-pool.js';
 import { random, seedOf, shuffle } from '../random.js';
 import { BudgetMeter, parseBudget } from '../selection/budget.js';
 import type { Candidate } from '../strategies/strategy.js';
 import { ORIGIN } from '../tables/frame-tables.js';
 import type { LabelRow } from '../tables/schemas.js';
 import type { Learning } from './learning.js';
+import { stageNetwork } from './network.js';
 import { storedSuperpixels } from './origins.js';
 import { roundPool } from './pool.js';
 import { pseudoLabelTable, type Round } from './round.js';
@@ -70,19 +68,11 @@ export async function acquireStage(
 ): Promise<LabelRow[]> {
   const { strategy, options, size, pool: recording, monitor } = learning;
   const { run } = round;
-  const draws = strategy.dropout ? options.draws : 0;
-  const model = await loadModel(modelFolder);
-  const { seed, backend, workers } = options;
-  let started: Promise<Segmenter> | undefined;
-  const segmenter = () => {
-    started ??= createSegmenter({ model, draws, seed, backend, size, ...(workers ? { workers } : {}) });
-    return started;
-  };
+  const network = await stageNetwork(run, modelFolder, strategy.dropout ? options.draws : 0);
   const budget = parseBudget(options.budget);
   const meter = new BudgetMeter(budget, recording.frames.length, size.width * size.height);
   const progress = monitor.begin('choose', recording.frames.length, 'frames');
   try {
-    const network = { key: segmenterKey(model, { draws, seed }, backend), segmenter };
     const pool = await roundPool(round, network, imagesWorth(learning), progress);
     const chosen = await lastValueFrom(
       strategy.rank(pool).pipe(
@@ -105,7 +95,7 @@ export async function acquireStage(
     return await annotate(learning, round, chosen);
   } finally {
     progress.end();
-    await (await started?.catch(() => undefined))?.close();
+    await network.close();
   }
 }
 

@@ -1,6 +1,5 @@
 import { concatMap, filter, map, type Observable, type OperatorFunction, of, tap } from 'rxjs';
 import { type Frame, frameName } from '../frame.js';
-import type { Segmenter } from '../model/inference/segmenter.js';
 import { pull } from '../operators/pull.js';
 import { readFrames } from '../operators/read-frames.js';
 import { segment } from '../operators/segment.js';
@@ -12,6 +11,7 @@ import type { PointStore } from '../store/point-store.js';
 import type { Pool, PoolFrame } from '../strategies/strategy.js';
 import { type FrameId, ORIGIN, trainingLabelTable } from '../tables/frame-tables.js';
 import { type Progress, SILENT } from './monitor.js';
+import type { StageNetwork } from './network.js';
 import { inFlight, observeScene } from './observe.js';
 import { storedSuperpixels } from './origins.js';
 import { footprintsOf, type Round } from './round.js';
@@ -19,21 +19,13 @@ import { listScenes, type Scene } from './scene.js';
 import { scoreScene } from './score.js';
 import { type LabelledSuperpixels, surfacesOf } from './surfaces.js';
 
-/** The network of a round, as a strategy asks for it. */
-export interface RoundNetwork {
-  /** As `Segmenter.key`. */
-  readonly key: string;
-  /** Starts it at the first call. */
-  readonly segmenter: () => Promise<Segmenter>;
-}
-
 /**
  * What a strategy may ask of a round; read and computed when it does.
  * @param images what the round may label, in images' worth of pixels
  */
 export async function roundPool(
   { number, run, labels }: Round,
-  network: RoundNetwork,
+  network: Pick<StageNetwork, 'key' | 'segmenter'>,
   images: number,
   progress: Progress,
 ): Promise<Pool> {

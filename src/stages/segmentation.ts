@@ -1,14 +1,12 @@
 import { map, type OperatorFunction } from 'rxjs';
 import { BadFrameError, UserError } from '../errors.js';
 import { type Frame, frameName } from '../frame.js';
-import { loadModel } from '../model/inference/model-folder.js';
-import type { Segmenter } from '../model/inference/segmenter.js';
-import { createSegmenter, segmenterKey } from '../model/inference/segmenter-pool.js';
 import type { ProbabilityMap } from '../model/probability-map.js';
 import { segment } from '../operators/segment.js';
 import { readProbabilities } from '../sources/probability-files.js';
 import { probabilityTable } from '../tables/frame-tables.js';
 import { PROBABILITIES } from '../tables/schemas.js';
+import { stageNetwork } from './network.js';
 import { ownFileOf } from './origins.js';
 import { ownOrStored } from './own-or-stored.js';
 import type { Run } from './run.js';
@@ -58,26 +56,8 @@ export async function hasOwnMaps(run: Run): Promise<boolean> {
  * @throws UserError where the folder holds no network
  */
 export async function networkMaps(run: Run, modelFolder: string): Promise<ProbabilitySource> {
-  const { draws, seed, backend, workers } = run.options;
-  const model = await loadModel(modelFolder);
-  const key = segmenterKey(model, { draws, seed }, backend);
-  let opened: Promise<Segmenter> | undefined;
-  const open = () => {
-    opened ??= createSegmenter({
-      model,
-      draws,
-      seed,
-      backend,
-      size: run.size,
-      ...(workers ? { workers } : {}),
-    });
-    return opened;
-  };
-  return {
-    key,
-    compute: segment(open),
-    close: async () => (await opened?.catch(() => undefined))?.close(),
-  };
+  const { key, segmenter, close } = await stageNetwork(run, modelFolder, run.options.draws);
+  return { key, compute: segment(segmenter), close };
 }
 
 /** Each frame's probability map: the user's own, a stored one, or one from `source`, which is then stored. */

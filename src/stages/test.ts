@@ -4,8 +4,6 @@ import { digest } from '../hash.js';
 import { Calibration } from '../model/evaluation/calibration.js';
 import { ConfusionMatrix } from '../model/evaluation/confusion-matrix.js';
 import { evaluate } from '../model/evaluation/evaluate.js';
-import { loadModel } from '../model/inference/model-folder.js';
-import { createSegmenter, segmenterKey } from '../model/inference/segmenter-pool.js';
 import { pull } from '../operators/pull.js';
 import { readFrames } from '../operators/read-frames.js';
 import { skipBadFrames } from '../operators/skip-bad-frames.js';
@@ -13,6 +11,7 @@ import { readParquet, writeParquet } from '../tables/parquet.js';
 import { CALIBRATION, CONFUSION, METRICS, type MetricRow } from '../tables/schemas.js';
 import type { Learning } from './learning.js';
 import { calibrationRows, confusionRows, distinctNames, metricRows } from './measure.js';
+import { stageNetwork } from './network.js';
 import { inFlight } from './observe.js';
 import type { Round } from './round.js';
 
@@ -26,11 +25,10 @@ export async function testStage(
   modelFolder: string,
 ): Promise<readonly MetricRow[]> {
   const { folder } = run;
-  const { seed, backend, workers } = options;
-  const model = await loadModel(modelFolder);
+  const network = await stageNetwork(run, modelFolder, 0);
   const key = digest(
     'test',
-    segmenterKey(model, { draws: 0, seed }, backend),
+    network.key,
     options.size,
     test.frames.map((entry) => [frameName(entry), entry.fingerprint, entry.labelFingerprint]),
   );
@@ -42,9 +40,8 @@ export async function testStage(
   const calibration = new Calibration();
   let measured = 0;
   const progress = monitor.begin('test', test.frames.length, 'frames');
-  const network = { model, draws: 0, seed, backend, size, ...(workers ? { workers } : {}) };
-  const segmenter = await createSegmenter(network);
   try {
+    const segmenter = await network.segmenter();
     await lastValueFrom(
       pull(test.frames, inFlight(run), (entry) =>
         of(entry).pipe(
@@ -63,7 +60,7 @@ export async function testStage(
     );
   } finally {
     progress.end();
-    await segmenter.close();
+    await network.close();
   }
   const rows = metricRows('test', measured, confusion, calibration, classes);
   await writeParquet(
