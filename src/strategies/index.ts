@@ -7,7 +7,7 @@ import { margin } from './margin.js';
 import { mcDropoutEntropy } from './mc-dropout-entropy.js';
 import { mostRepresentative } from './most-representative.js';
 import { randomImages } from './random.js';
-import { randomSuperpixels } from './random-superpixels.js';
+import { randomSuperpixels, randomSuperpixelsCarrying } from './random-superpixels.js';
 import { regionalMcDropoutEntropy } from './regional-mc-dropout-entropy.js';
 import type { Strategy } from './strategy.js';
 import {
@@ -41,6 +41,7 @@ export const STRATEGIES: readonly Strategy[] = [
   viewalCarrying,
   viewalBalanced,
   viewalAgreeing,
+  randomSuperpixelsCarrying,
 ];
 
 /** @throws UserError that lists the names there are */

@@ -32,3 +32,11 @@ export const randomSuperpixels: Strategy = {
       );
     }),
 };
+
+/** Beyond the paper: the same, training on each label in all views of its surface; a control for `viewal+carry`. */
+export const randomSuperpixelsCarrying: Strategy = {
+  ...randomSuperpixels,
+  name: 'rand+spx+carry',
+  title: 'Random superpixels, labels carried to other views',
+  carriesLabels: true,
+};

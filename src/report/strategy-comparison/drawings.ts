@@ -124,7 +124,7 @@ export function fullInWords({ full }: Pick<Ranking, 'full'>): string {
 }
 
 function isVariant(strategy: string): boolean {
-  return strategy.startsWith('viewal+');
+  return strategy.startsWith('viewal+') || strategy.endsWith('+carry');
 }
 
 /** Neither a part of ViewAL alone nor a variant of it; these have plots of their own. */
