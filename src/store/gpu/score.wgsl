@@ -1,0 +1,76 @@
+// Sums of a frame's scores over its superpixels, from rows and what `gather` found. Needs batch, rows.
+//
+// Rows stand in no particular order, so their terms are added as 64-bit integers: the same bits every time.
+
+const CROSS_UNIT = 16777216.0; // P_SCALE * LOG_SCALE
+const ENTROPY_SCALE = 4096.0;
+/// Units of the summed scores in a nat, exact in f32.
+const NAT = 16777216.0;
+
+@group(0) @binding(11) var<storage, read> sums: array<u32>;
+@group(0) @binding(12) var<storage, read> others: array<u32>;
+/// Superpixel by superpixel, 8 words: scored pixels, 0, and the low and high words of sum of entropies,
+/// of divergences and of views.
+@group(0) @binding(13) var<storage, read_write> scores: array<atomic<u32>>;
+
+var<workgroup> terms: array<f32, GROUP>;
+
+/// Adds a 64-bit number. Each addition to the low word that wraps is carried by the one thread that made it wrap,
+/// which the old value tells, so both words are right once all threads are done, in whatever order.
+fn add64(word: u32, low: u32, high: u32) {
+  let old = atomicAdd(&scores[word], low);
+  let carry = select(0u, 1u, old + low < old);
+  if high + carry != 0u { atomicAdd(&scores[word + 1u], high + carry); }
+}
+
+/// Adds nats, in units, two's complement.
+fn add_nats(word: u32, nats: f32) {
+  let size = abs(nats) * NAT;
+  var high = u32(size / 4294967296.0);
+  var low = u32(size - f32(high) * 4294967296.0);
+  if nats < 0.0 {
+    low = ~low + 1u;
+    high = ~high + select(0u, 1u, low == 0u);
+  }
+  add64(word, low, high);
+}
+
+/// Adds the product of two 32-bit numbers of which the second is below 2^20 (180 000 pixels a row at most).
+fn add_product(word: u32, a: u32, b: u32) {
+  let low = (a & 0xffffu) * (b & 0xffffu);
+  let middle1 = (a >> 16u) * (b & 0xffffu);
+  let middle2 = (a & 0xffffu) * (b >> 16u);
+  let sum1 = low + (middle1 << 16u);
+  let carry1 = select(0u, 1u, sum1 < low);
+  let sum2 = sum1 + (middle2 << 16u);
+  let carry2 = select(0u, 1u, sum2 < sum1);
+  add64(word, sum2, (a >> 16u) * (b >> 16u) + (middle1 >> 16u) + (middle2 >> 16u) + carry1 + carry2);
+}
+
+/// A thread a row and class.
+@compute @workgroup_size(GROUP)
+fn score(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+         @builtin(local_invocation_index) lane: u32) {
+  let row = group_index(group, groups) * class_items() + lane / CLASSES;
+  let c = lane % CLASSES;
+  let busy = lane / CLASSES < class_items() && row < counts.rows;
+  let room = arrayLength(&sums) / (2u * CLASSES + 1u);
+  terms[lane] = 0.0;
+  var at = 0u;
+  if busy {
+    at = rows[row].voxel * (4u + CLASSES);
+    terms[lane] = f32(sums[row * CLASSES + c]) * bitcast<f32>(others[at + 4u + c]);
+  }
+  workgroupBarrier();
+  if !busy || c != 0u { return; }
+  var cross = 0.0;
+  for (var i = 0u; i < CLASSES; i++) { cross += terms[lane + i]; }
+  let total = bitcast<f32>(others[at]);
+  let own_entropy = f32(sums[2u * room * CLASSES + row]) / ENTROPY_SCALE;
+  let pixels = rows[row].pixels;
+  let to = 8u * rows[row].superpixel;
+  atomicAdd(&scores[to], pixels);
+  add_nats(to + 2u, f32(pixels) * bitcast<f32>(others[at + 2u]));
+  add_nats(to + 4u, (cross / CROSS_UNIT - bitcast<f32>(others[at + 1u]) * own_entropy) / total);
+  add_product(to + 6u, others[at + 3u], pixels);
+}
