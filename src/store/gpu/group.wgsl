@@ -1,0 +1,120 @@
+// Groups a frame's pixels by voxel, and by superpixel and voxel, in two hash tables of pixel numbers.
+//
+// A slot holds a pixel's number plus one, and that pixel's voxel, which was there before, is the key: who loses a slot
+// can compare at once and waits for no one. Tables have two slots a pixel or more, so probing always ends.
+
+struct Counts {
+  rows: atomic<u32>,
+  voxels: atomic<u32>,
+  beyond: atomic<u32>,
+  crowded: atomic<u32>,
+}
+
+/// `Row`, as many threads count in it.
+struct CountedRow {
+  superpixel: u32,
+  voxel: u32,
+  pixels: atomic<u32>,
+  first: atomic<u32>,
+}
+
+@group(0) @binding(0) var<uniform> frame: Frame;
+@group(0) @binding(1) var<storage, read_write> counts: Counts;
+@group(0) @binding(2) var<storage, read_write> voxels: array<Voxel>;
+/// `project` wrote them; `number` replaces the superpixel by the row.
+@group(0) @binding(5) var<storage, read_write> pixels: array<vec4i>;
+@group(0) @binding(7) var<storage, read_write> voxel_slots: array<atomic<u32>>;
+@group(0) @binding(8) var<storage, read_write> row_slots: array<atomic<u32>>;
+/// Pixel by pixel: the pixels that stand for its voxel and its row, and, where it is one of them, their number.
+@group(0) @binding(9) var<storage, read_write> links: array<vec4u>;
+@group(0) @binding(10) var<storage, read_write> rows: array<CountedRow>;
+
+/// Along one axis, 0, 1 or 2 for a ray that leads back, stays or leads on: on where its cosine is above a half. No
+/// rational ray has a cosine of a half exactly (3 x^2 = y^2 + z^2 has no solution but 0), so rounding seldom decides.
+fn direction(d: f32, along: f32, square: f32) -> u32 {
+  if 4.0 * along <= square { return 1u; }
+  return select(0u, 2u, d > 0.0);
+}
+
+fn ray_code(voxel: vec3i) -> u32 {
+  let whole = vec3i(bitcast<i32>(frame.camera_x.y), bitcast<i32>(frame.camera_y.y), bitcast<i32>(frame.camera_z.y));
+  let rest = vec3f(f32(frame.camera_x.x), f32(frame.camera_y.x), f32(frame.camera_z.x)) / 4294967296.0;
+  let ray = vec3f(voxel - whole) + (0.5 - rest);
+  let squares = ray * ray;
+  let square = squares.x + squares.y + squares.z;
+  return 9u * direction(ray.x, squares.x, square) + 3u * direction(ray.y, squares.y, square) + direction(ray.z, squares.z, square);
+}
+
+/// A thread a pixel: finds the pixels that stand for its voxel and row, or becomes one.
+@compute @workgroup_size(GROUP)
+fn claim(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+         @builtin(local_invocation_index) lane: u32) {
+  let i = group_index(group, groups) * GROUP + lane;
+  if i >= frame.width * frame.height { return; }
+  let pixel = pixels[i];
+  if pixel.w < 0 { return; }
+  let mask = arrayLength(&voxel_slots) - 1u;
+  let hash = hash_voxel(pixel.x, pixel.y, pixel.z);
+  var link = vec4u(i, i, 0u, 0u);
+
+  var slot = hash & mask;
+  loop {
+    var entry = atomicLoad(&voxel_slots[slot]);
+    if entry == 0u {
+      let claim = atomicCompareExchangeWeak(&voxel_slots[slot], 0u, i + 1u);
+      if claim.exchanged {
+        link.z = atomicAdd(&counts.voxels, 1u);
+        voxels[link.z].x = pixel.x;
+        voxels[link.z].y = pixel.y;
+        voxels[link.z].z = pixel.z;
+        voxels[link.z].ray = ray_code(pixel.xyz);
+        break;
+      }
+      entry = claim.old_value;
+      // A weak exchange may fail though the slot is empty.
+      if entry == 0u { continue; }
+    }
+    if all(pixels[entry - 1u].xyz == pixel.xyz) {
+      link.x = entry - 1u;
+      break;
+    }
+    slot = (slot + 1u) & mask;
+  }
+
+  slot = (hash ^ (u32(pixel.w) * 0x85ebca6bu)) & mask;
+  loop {
+    var entry = atomicLoad(&row_slots[slot]);
+    if entry == 0u {
+      let claim = atomicCompareExchangeWeak(&row_slots[slot], 0u, i + 1u);
+      if claim.exchanged {
+        link.w = atomicAdd(&counts.rows, 1u);
+        rows[link.w].superpixel = u32(pixel.w);
+        atomicStore(&rows[link.w].pixels, 0u);
+        atomicStore(&rows[link.w].first, 0u);
+        break;
+      }
+      entry = claim.old_value;
+      if entry == 0u { continue; }
+    }
+    if all(pixels[entry - 1u] == pixel) {
+      link.y = entry - 1u;
+      break;
+    }
+    slot = (slot + 1u) & mask;
+  }
+  links[i] = link;
+}
+
+/// A thread a pixel, once all are claimed: counts it in its row.
+@compute @workgroup_size(GROUP)
+fn number(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+          @builtin(local_invocation_index) lane: u32) {
+  let i = group_index(group, groups) * GROUP + lane;
+  if i >= frame.width * frame.height || pixels[i].w < 0 { return; }
+  let link = links[i];
+  let row = links[link.y].w;
+  if link.y == i { rows[row].voxel = links[link.x].z; }
+  atomicAdd(&rows[row].pixels, 1u);
+  atomicMax(&rows[row].first, ~i);
+  pixels[i].w = i32(row);
+}
