@@ -26,6 +26,9 @@ describe('the command line', () => {
     const { code, stdout } = await viewal('doctor');
     expect(code).toBe(0);
     expect(stdout).toMatch(/wasm .*SIMD/);
+    expect(stdout).toMatch(
+      /✗ GPU +No GPU was found|✓ GPU .*features .*maxBufferSize \d+.*self-test \d+ voxels as on the CPU/s,
+    );
     expect(stdout).toMatch(/chosen: wasm, /);
   });
 

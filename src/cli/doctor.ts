@@ -23,7 +23,51 @@ async function describeMachine(choice: BackendChoice): Promise<string> {
     ...found.backends.map(
       ({ name, available, detail }) => `${available ? '✓' : '✗'} ${name.padEnd(6)} ${detail}`,
     ),
-    '✗ GPU    not used by this version',
+    ...(await describeGpu()),
     `chosen: ${found.chosen}, ${found.reason}`,
   ].join('\n');
+}
+
+/** Limits that bound what fits, of some forty. */
+const TELLING_LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupsPerDimension',
+] as const;
+
+/** The GPU's adapter, driver, limits and features, and whether its point store agrees with the CPU's. */
+async function describeGpu(): Promise<string[]> {
+  const { closeGpu, openGpu } = await import('../gpu/device.js');
+  try {
+    const gpu = await openGpu();
+    const { name, driver, vendor, architecture, software, features, limits } = gpu.report;
+    const about = [
+      `${name}${software ? ', a software GPU: for tests only' : ''}`,
+      `         driver    ${driver || 'unnamed'} (${[vendor, architecture].filter(Boolean).join(', ')})`,
+      `         features  ${features.join(' ') || 'none'}`,
+      ...TELLING_LIMITS.map(
+        (limit, i) => `         ${i === 0 ? 'limits  ' : '        '}  ${limit} ${limits[limit]}`,
+      ),
+    ];
+    const { selfTest } = await import('../store/gpu/self-test.js');
+    const start = performance.now();
+    try {
+      const { voxels, scoreDifference } = await selfTest(gpu);
+      const seconds = ((performance.now() - start) / 1000).toFixed(1);
+      about.push(
+        `         self-test ${voxels} voxels as on the CPU, scores within ${scoreDifference.toPrecision(1)}, ${seconds} s`,
+      );
+      return [`✓ GPU    ${about[0]}`, ...about.slice(1)];
+    } catch (error) {
+      about.push(`         self-test failed: ${(error as Error).message}`);
+      return [`✗ GPU    ${about[0]}`, ...about.slice(1)];
+    }
+  } catch (error) {
+    return [`✗ GPU    ${(error as Error).message}`];
+  } finally {
+    await closeGpu();
+  }
 }

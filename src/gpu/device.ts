@@ -213,10 +213,7 @@ async function open(): Promise<Gpu> {
   return gpu;
 }
 
-/**
- * Dawn's instance. It must outlive its devices, and is never let go: Dawn's own process-wide clean-up is not safe
- * against one that the garbage collector takes.
- */
+/** Dawn's instance, which adapters and devices need as long as they are used. */
 let instance: GPU | undefined;
 
 async function findAdapter(): Promise<GPUAdapter> {
@@ -231,7 +228,8 @@ async function findAdapter(): Promise<GPUAdapter> {
       );
     }
     Object.assign(globalThis, dawn.globals);
-    instance = dawn.create([]);
+    // Timestamps are rounded for browsers' sake, to 0.1 ms.
+    instance = dawn.create(['disable-dawn-features=timestamp_quantization']);
   }
   let software: GPUAdapter | undefined;
   for (const powerPreference of ['high-performance', 'low-power'] as const) {

@@ -58,6 +58,7 @@ export class KernelModule<Entry extends string> {
     compiled.set(gpu, modules);
     const known = modules.get(key) ?? KernelModule.#compile(gpu, sources, entries, constants);
     modules.set(key, known);
+    known.catch(() => modules.delete(key));
     return known as Promise<KernelModule<Entry>>;
   }
 

@@ -1,7 +1,4 @@
-/**
- * Times compute passes by the GPU's own clock. Needs the feature `timestamp-query`, whose clock may be coarse: Dawn
- * rounds it to some 0.1 ms unless told otherwise, so sum up many passes.
- */
+/** Times compute passes by the GPU's own clock. Needs the feature `timestamp-query`. */
 export class GpuTimer {
   readonly #device: GPUDevice;
   readonly #queries: GPUQuerySet;

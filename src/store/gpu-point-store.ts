@@ -261,6 +261,11 @@ export class GpuPointStore implements PointStore {
     });
   }
 
+  /** Voxels that the store has room in use for: those of all frames ever integrated, removed ones too. */
+  async countVoxels(): Promise<number> {
+    return this.#alone(async () => this.#count);
+  }
+
   /** Gives the GPU's memory back; no call may be under way or follow. */
   destroy(): void {
     this.#table.destroy();
