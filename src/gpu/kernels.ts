@@ -12,6 +12,9 @@ export function grid(groups: number): [x: number, y: number] {
   return [Math.min(groups, ROW), Math.ceil(groups / ROW)];
 }
 
+/** Bind groups that a module keeps: more than frames in flight. */
+const RECENT = 32;
+
 /** What each device has compiled, by sources and constants: stores of many scenes share their kernels. */
 const compiled = new WeakMap<Gpu, Map<string, Promise<KernelModule<string>>>>();
 
@@ -27,6 +30,8 @@ export class KernelModule<Entry extends string> {
   readonly #layout: GPUBindGroupLayout;
   readonly #bindings: ReadonlyMap<string, number>;
   readonly #pipelines: ReadonlyMap<Entry, GPUComputePipeline>;
+  /** Bind groups made of late, the last used first. */
+  readonly #recent: { readonly bound: readonly GPUBufferBinding[]; readonly group: GPUBindGroup }[] = [];
 
   private constructor(
     device: GPUDevice,
@@ -95,16 +100,30 @@ export class KernelModule<Entry extends string> {
     return new KernelModule(device, bindGroupLayout, bindings, new Map(pipelines));
   }
 
-  /** A bind group of these buffers, by name; more than the module has are passed over. */
+  /**
+   * A bind group of these buffers, by name; more than the module has are passed over. Making one takes tens of
+   * microseconds, so those of late are kept for frames whose buffers are used again.
+   */
   bind(buffers: Readonly<Record<string, GPUBuffer | GPUBufferBinding>>): GPUBindGroup {
-    return this.#device.createBindGroup({
-      layout: this.#layout,
-      entries: [...this.#bindings].map(([name, binding]) => {
-        const bound = buffers[name];
-        if (bound === undefined) throw new Error(`nothing is bound to ${name}`);
-        return { binding, resource: 'buffer' in bound ? bound : { buffer: bound } };
-      }),
+    const bound = [...this.#bindings.keys()].map((name) => {
+      const resource = buffers[name];
+      if (resource === undefined) throw new Error(`nothing is bound to ${name}`);
+      return 'buffer' in resource ? resource : { buffer: resource };
     });
+    const index = this.#recent.findIndex((one) =>
+      one.bound.every(({ buffer, offset }, i) => buffer === bound[i].buffer && offset === bound[i].offset),
+    );
+    const [known] = index < 0 ? [] : this.#recent.splice(index, 1);
+    const used = known ?? {
+      bound,
+      group: this.#device.createBindGroup({
+        layout: this.#layout,
+        entries: [...this.#bindings.values()].map((binding, i) => ({ binding, resource: bound[i] })),
+      }),
+    };
+    this.#recent.unshift(used);
+    if (this.#recent.length > RECENT) this.#recent.pop();
+    return used.group;
   }
 
   /** Adds one dispatch to a pass. */

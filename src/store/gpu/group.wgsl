@@ -45,62 +45,82 @@ fn ray_code(voxel: vec3i) -> u32 {
   return 9u * direction(ray.x, squares.x, square) + 3u * direction(ray.y, squares.y, square) + direction(ray.z, squares.z, square);
 }
 
-/// A thread a pixel: finds the pixels that stand for its voxel and row, or becomes one.
-@compute @workgroup_size(GROUP)
-fn claim(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
-         @builtin(local_invocation_index) lane: u32) {
-  let i = group_index(group, groups) * GROUP + lane;
-  if i >= frame.width * frame.height { return; }
-  let pixel = pixels[i];
-  if pixel.w < 0 { return; }
+/// The pixel that stands for the voxel of pixel i, which may be i from now on.
+fn claim_voxel(i: u32, pixel: vec4i, hash: u32) -> u32 {
   let mask = arrayLength(&voxel_slots) - 1u;
-  let hash = hash_voxel(pixel.x, pixel.y, pixel.z);
-  var link = vec4u(i, i, 0u, 0u);
-
   var slot = hash & mask;
   loop {
     var entry = atomicLoad(&voxel_slots[slot]);
     if entry == 0u {
-      let claim = atomicCompareExchangeWeak(&voxel_slots[slot], 0u, i + 1u);
-      if claim.exchanged {
-        link.z = atomicAdd(&counts.voxels, 1u);
-        voxels[link.z].x = pixel.x;
-        voxels[link.z].y = pixel.y;
-        voxels[link.z].z = pixel.z;
-        voxels[link.z].ray = ray_code(pixel.xyz);
-        break;
-      }
-      entry = claim.old_value;
+      let exchange = atomicCompareExchangeWeak(&voxel_slots[slot], 0u, i + 1u);
+      if exchange.exchanged { return i; }
+      entry = exchange.old_value;
       // A weak exchange may fail though the slot is empty.
       if entry == 0u { continue; }
     }
-    if all(pixels[entry - 1u].xyz == pixel.xyz) {
-      link.x = entry - 1u;
-      break;
-    }
+    if all(pixels[entry - 1u].xyz == pixel.xyz) { return entry - 1u; }
     slot = (slot + 1u) & mask;
   }
+}
 
-  slot = (hash ^ (u32(pixel.w) * 0x85ebca6bu)) & mask;
+/// The pixel that stands for the row of pixel i, likewise.
+fn claim_row(i: u32, pixel: vec4i, hash: u32) -> u32 {
+  let mask = arrayLength(&row_slots) - 1u;
+  var slot = (hash ^ (u32(pixel.w) * 0x85ebca6bu)) & mask;
   loop {
     var entry = atomicLoad(&row_slots[slot]);
     if entry == 0u {
-      let claim = atomicCompareExchangeWeak(&row_slots[slot], 0u, i + 1u);
-      if claim.exchanged {
-        link.w = atomicAdd(&counts.rows, 1u);
-        rows[link.w].superpixel = u32(pixel.w);
-        atomicStore(&rows[link.w].pixels, 0u);
-        atomicStore(&rows[link.w].first, 0u);
-        break;
-      }
-      entry = claim.old_value;
+      let exchange = atomicCompareExchangeWeak(&row_slots[slot], 0u, i + 1u);
+      if exchange.exchanged { return i; }
+      entry = exchange.old_value;
       if entry == 0u { continue; }
     }
-    if all(pixels[entry - 1u] == pixel) {
-      link.y = entry - 1u;
-      break;
-    }
+    if all(pixels[entry - 1u] == pixel) { return entry - 1u; }
     slot = (slot + 1u) & mask;
+  }
+}
+
+/// New voxels and rows of this workgroup, and the numbers of the first of each.
+var<workgroup> new_voxels: atomic<u32>;
+var<workgroup> new_rows: atomic<u32>;
+var<workgroup> first_voxel: u32;
+var<workgroup> first_row: u32;
+
+/// A thread a pixel: finds the pixels that stand for its voxel and row, or becomes one. A workgroup takes its numbers
+/// at once, as all threads of a frame adding to one counter would queue.
+@compute @workgroup_size(GROUP)
+fn claim(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u,
+         @builtin(local_invocation_index) lane: u32) {
+  let i = group_index(group, groups) * GROUP + lane;
+  var pixel = vec4i(0, 0, 0, -1);
+  if i < frame.width * frame.height { pixel = pixels[i]; }
+  var link = vec4u(NONE, NONE, 0u, 0u);
+  if pixel.w >= 0 {
+    let hash = hash_voxel(pixel.x, pixel.y, pixel.z);
+    link.x = claim_voxel(i, pixel, hash);
+    link.y = claim_row(i, pixel, hash);
+    if link.x == i { link.z = atomicAdd(&new_voxels, 1u); }
+    if link.y == i { link.w = atomicAdd(&new_rows, 1u); }
+  }
+  workgroupBarrier();
+  if lane == 0u {
+    first_voxel = atomicAdd(&counts.voxels, atomicLoad(&new_voxels));
+    first_row = atomicAdd(&counts.rows, atomicLoad(&new_rows));
+  }
+  workgroupBarrier();
+  if pixel.w < 0 { return; }
+  if link.x == i {
+    link.z += first_voxel;
+    voxels[link.z].x = pixel.x;
+    voxels[link.z].y = pixel.y;
+    voxels[link.z].z = pixel.z;
+    voxels[link.z].ray = ray_code(pixel.xyz);
+  }
+  if link.y == i {
+    link.w += first_row;
+    rows[link.w].superpixel = u32(pixel.w);
+    atomicStore(&rows[link.w].pixels, 0u);
+    atomicStore(&rows[link.w].first, 0u);
   }
   links[i] = link;
 }
