@@ -254,21 +254,22 @@ describe.skipIf(typeof gpu === 'string')(`the GPU's point store, ${where}`, () =
   });
 
   test('merges in parts, all or none', async () => {
-    // More voxels than are uploaded at once; the last one is too full to be added twice.
+    // More voxels than are uploaded at once, and more words than one row of a dispatch takes; the last voxel is too
+    // full to be added twice.
     const count = 70_000;
     const voxels = new Int32Array(3 * count);
     for (let i = 0; i < count; i++) voxels[3 * i] = i - 35_000;
     const pixels = new Uint32Array(count).fill(1);
     pixels[count - 1] = MAX_PIXELS;
     const points = {
-      classes: 5,
+      classes: 64,
       voxels,
       pixels,
       frames: new Uint32Array(count).fill(1),
-      sumP: new Uint32Array(5 * count).fill(3277),
-      sumNegLog: new Uint32Array(5 * count).fill(1648),
+      sumP: new Uint32Array(64 * count).map((_, i) => i % 977),
+      sumNegLog: new Uint32Array(64 * count).map((_, i) => i % 991),
     };
-    const store = await GpuPointStore.create(device, 5);
+    const store = await GpuPointStore.create(device, 64);
     opened.push(store);
     await store.merge(points);
     expectSameBytes(await store.snapshot(), points);
