@@ -46,7 +46,7 @@ async function compile(gpu: Gpu, constants: Readonly<Record<string, number>>) {
     load(['begin', 'locate', 'insert', 'neighbours'], 'operation', 'status', 'points', 'slots', 'table'),
     load(['check', 'add'], 'operation', 'status', 'points', 'combine'),
     load(['gather'], 'points', 'gather'),
-    load(['score'], 'rows', 'score'),
+    load(['score'], 'wide', 'rows', 'score'),
     load(['compare', 'flag'], 'operation', 'points', 'rows', 'dirty'),
     load(['lookup'], 'points', 'lookup'),
   ]);
@@ -261,7 +261,7 @@ export class GpuPointStore implements PointStore {
     });
   }
 
-  /** Voxels that the store has room in use for: those of all frames ever integrated, removed ones too. */
+  /** Voxels of all frames ever integrated, those removed too: what the store's memory is used for. */
   async countVoxels(): Promise<number> {
     return this.#alone(async () => this.#count);
   }
@@ -330,11 +330,13 @@ export class GpuPointStore implements PointStore {
         const others = 4 * frame.room * (4 + this.classes);
         if (this.#others === undefined || this.#others.size < others) {
           this.#others?.destroy();
+          this.#others = undefined;
           this.#others = await this.#gpu.allocate(Math.max(4, others), STORAGE, 'others');
         }
         const scores = 4 * SCORE_WORDS * superpixels;
         if (this.#scores === undefined || this.#scores.size < scores) {
           this.#scores?.destroy();
+          this.#scores = undefined;
           this.#scores = await this.#gpu.allocate(scores, STORAGE | COPY_SRC | COPY_DST, 'scores');
         }
       },

@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { BadFrameError } from '../../src/errors.js';
 import { closeGpu, type Gpu } from '../../src/gpu/device.js';
-import { toHalves } from '../../src/model/probability-map.js';
+import { toHalves, UNIT_HALVES } from '../../src/model/probability-map.js';
 import { random } from '../../src/random.js';
+import { openRecording } from '../../src/sources/open.js';
 import { sumIncidences } from '../../src/store/bin.js';
 import { CpuPointStore } from '../../src/store/cpu-point-store.js';
 import { footprintOf } from '../../src/store/footprint.js';
@@ -11,6 +12,7 @@ import { GpuBinner } from '../../src/store/gpu/binner.js';
 import { readIncidences } from '../../src/store/gpu/gpu-incidences.js';
 import { GpuPointStore } from '../../src/store/gpu-point-store.js';
 import type { Incidences } from '../../src/store/incidences.js';
+import { seeds } from '../../src/superpixels/seeds.js';
 import { type RandomFrameOptions, randomFrame, type SeenFrame } from '../random-frames.js';
 import { gpu, where } from './gpu-setting.js';
 
@@ -73,6 +75,38 @@ describe.skipIf(typeof gpu === 'string')(`binning on the GPU, ${where}`, () => {
       ),
       { numRuns: 40 },
     );
+  });
+
+  test("gives the incidences of the CPU for the sample's frames", async () => {
+    const size = { width: 320, height: 240 };
+    const recording = await openRecording('data/sample');
+    const binner = await GpuBinner.create(device, size, 5);
+    toDestroy.push(binner);
+    const next = random(1);
+    const data = Uint16Array.from({ length: 320 * 240 * 5 }, () => Math.floor(next() * UNIT_HALVES));
+    for (const entry of recording.frames.slice(0, 3)) {
+      const frame = await recording.read(entry, size);
+      const superpixels = seeds(frame.colour, frame);
+      const probabilities = { ...size, classes: 5, data };
+      const expected = binned({ frame, superpixels, probabilities }, 0.02);
+      const rows = await binner.bin(frame, superpixels, probabilities, 0.02);
+      const found = await readIncidences(device, rows);
+      binner.release(rows);
+      // toEqual takes seconds for arrays of this length.
+      for (const column of [
+        'rowStart',
+        'voxel',
+        'pixels',
+        'voxels',
+        'rays',
+        'sumP',
+        'sumNegLog',
+        'sumEntropy',
+      ] as const)
+        expect(Buffer.from(found[column].buffer).equals(Buffer.from(expected[column].buffer)), column).toBe(
+          true,
+        );
+    }
   });
 
   test.each<[string, RandomFrameOptions, number]>([

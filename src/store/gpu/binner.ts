@@ -53,8 +53,8 @@ async function compile(gpu: Gpu, classes: number) {
       ...constants,
     });
   const [project, group, arrange, sum, sumHalves, reduce] = await Promise.all([
-    load(['project'], ['project']),
-    load(['claim', 'number'], ['group']),
+    load(['project'], ['wide', 'project']),
+    load(['claim', 'number'], ['wide', 'group']),
     load(['arrange'], ['batch', 'arrange']),
     load(['clear_rows', 'clear_voxels', 'sum'], ['sum']),
     load(['clear_rows', 'clear_voxels', 'sum'], ['sum'], { HALVES: 1 }),
@@ -67,7 +67,8 @@ async function compile(gpu: Gpu, classes: number) {
  * Bins frames of one size on the GPU: `footprintOf` and `sumIncidences` in one, without a wait.
  *
  * Voxels are computed in integers, and are the same on every GPU. They are those of the CPU, which divides in double
- * precision, but for pixels within some 1e-9 voxels of a border between two, one in a few thousand frames.
+ * precision, but for pixels within 1e-9 voxels of a border between two and rays within 1e-9 of an angle that decides their
+ * neighbour: by estimate one or two in some thousand frames.
  */
 export class GpuBinner {
   readonly #gpu: Gpu;

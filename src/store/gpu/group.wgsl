@@ -1,7 +1,8 @@
 // Groups a frame's pixels by voxel, and by superpixel and voxel, in two hash tables of pixel numbers.
 //
 // A slot holds a pixel's number plus one, and that pixel's voxel, which was there before, is the key: who loses a slot
-// can compare at once and waits for no one. Tables have two slots a pixel or more, so probing always ends.
+// can compare at once and waits for no one. Tables have two slots a pixel or more, so probing always ends. Needs layout,
+// wide.
 
 struct Counts {
   rows: atomic<u32>,
@@ -29,20 +30,40 @@ struct CountedRow {
 @group(0) @binding(9) var<storage, read_write> links: array<vec4u>;
 @group(0) @binding(10) var<storage, read_write> rows: array<CountedRow>;
 
-/// Along one axis, 0, 1 or 2 for a ray that leads back, stays or leads on: on where its cosine is above a half. No
-/// rational ray has a cosine of a half exactly (3 x^2 = y^2 + z^2 has no solution but 0), so rounding seldom decides.
-fn direction(d: f32, along: f32, square: f32) -> u32 {
-  if 4.0 * along <= square { return 1u; }
-  return select(0u, 2u, d > 0.0);
+/// From the camera to the voxel's centre along one axis, in 2^-32 voxels.
+fn ray_along(voxel: i32, camera: vec2u) -> vec2u {
+  return add64(vec2u(0x80000000u, bitcast<u32>(voxel)), negate64(camera));
 }
 
+fn size64(a: vec2u) -> vec2u {
+  if is_negative64(a) { return negate64(a); }
+  return a;
+}
+
+/// 0, 1 or 2 for a ray that leads back, stays or leads on along an axis: on where its cosine is above a half.
+fn direction(along: vec2u, square: vec2u, squares: vec2u) -> u32 {
+  let four = vec2u(square.x << 2u, (square.y << 2u) | (square.x >> 30u));
+  if four.y < squares.y || (four.y == squares.y && four.x <= squares.x) { return 1u; }
+  return select(2u, 0u, is_negative64(along));
+}
+
+/// Code of the neighbour one voxel on (rayCode in incidences.ts), from 30 bits of the ray.
 fn ray_code(voxel: vec3i) -> u32 {
-  let whole = vec3i(bitcast<i32>(frame.camera_x.y), bitcast<i32>(frame.camera_y.y), bitcast<i32>(frame.camera_z.y));
-  let rest = vec3f(f32(frame.camera_x.x), f32(frame.camera_y.x), f32(frame.camera_z.x)) / 4294967296.0;
-  let ray = vec3f(voxel - whole) + (0.5 - rest);
-  let squares = ray * ray;
-  let square = squares.x + squares.y + squares.z;
-  return 9u * direction(ray.x, squares.x, square) + 3u * direction(ray.y, squares.y, square) + direction(ray.z, squares.z, square);
+  let x = ray_along(voxel.x, frame.camera_x);
+  let y = ray_along(voxel.y, frame.camera_y);
+  let z = ray_along(voxel.z, frame.camera_z);
+  let bits = size64(x) | size64(y) | size64(z);
+  let zeros = select(32u + countLeadingZeros(bits.x), countLeadingZeros(bits.y), bits.y != 0u);
+  let shift = 34u - min(zeros, 34u);
+  let size = vec3u(
+    shift_right(size64(x).x, size64(x).y, 0u, shift).x,
+    shift_right(size64(y).x, size64(y).y, 0u, shift).x,
+    shift_right(size64(z).x, size64(z).y, 0u, shift).x);
+  let xx = multiply(size.x, size.x);
+  let yy = multiply(size.y, size.y);
+  let zz = multiply(size.z, size.z);
+  let squares = add64(xx, add64(yy, zz));
+  return 9u * direction(x, xx, squares) + 3u * direction(y, yy, squares) + direction(z, zz, squares);
 }
 
 /// The pixel that stands for the voxel of pixel i, which may be i from now on.

@@ -3,7 +3,7 @@
 //
 // Along each axis a pixel lies at depth * (across[u] + down[v]) + camera voxels. The CPU computes the three in double
 // precision; slopes come as 64-bit integers of 2^-44 voxels a metre, the camera as one of 2^-32 voxels, and the product
-// with the 24 bits of a depth is exact to 2^-32 voxels.
+// with the 24 bits of a depth is exact to 2^-32 voxels. Needs layout, wide.
 
 /// Coordinates stay below this in magnitude (footprint.ts).
 const MAX_COORDINATE = 1073741824i;
@@ -27,38 +27,10 @@ struct Counts {
 @group(0) @binding(5) var<storage, read_write> pixels: array<vec4i>;
 @group(0) @binding(6) var<storage, read_write> superpixel_pixels: array<atomic<u32>>;
 
-fn add64(a: vec2u, b: vec2u) -> vec2u {
-  let low = a.x + b.x;
-  return vec2u(low, a.y + b.y + select(0u, 1u, low < a.x));
-}
-
-fn negate64(a: vec2u) -> vec2u {
-  return vec2u(~a.x + 1u, ~a.y + select(0u, 1u, a.x == 0u));
-}
-
-/// Product of a 32-bit number and one of at most 24 bits: low and high word.
-fn multiply(a: u32, b: u32) -> vec2u {
-  let low = (a & 0xffffu) * (b & 0xffffu);
-  let middle1 = (a >> 16u) * (b & 0xffffu);
-  let middle2 = (a & 0xffffu) * (b >> 16u);
-  var sum = vec2u(low, (a >> 16u) * (b >> 16u));
-  sum = add64(sum, vec2u(middle1 << 16u, middle1 >> 16u));
-  return add64(sum, vec2u(middle2 << 16u, middle2 >> 16u));
-}
-
-/// The 96-bit number shifted right by 1 to 95 bits; what is above 64 bits after that is lost.
-fn shift_right(low: u32, middle: u32, high: u32, bits: u32) -> vec2u {
-  let part = bits & 31u;
-  var words = vec4u(low, middle, high, 0u);
-  if bits >= 64u { words = vec4u(high, 0u, 0u, 0u); } else if bits >= 32u { words = vec4u(middle, high, 0u, 0u); }
-  if part == 0u { return words.xy; }
-  return vec2u((words.x >> part) | (words.y << (32u - part)), (words.y >> part) | (words.z << (32u - part)));
-}
-
 /// The voxel's coordinate, MAX_COORDINATE where it is beyond the grid.
 /// `mantissa` * 2^(44 - 32 - shift) is the depth in metres.
 fn coordinate(slope: vec2u, camera: vec2u, mantissa: u32, shift: u32) -> i32 {
-  let negative = (slope.y >> 31u) == 1u;
+  let negative = is_negative64(slope);
   var size = slope;
   if negative { size = negate64(slope); }
   let low = multiply(size.x, mantissa);

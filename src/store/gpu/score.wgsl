@@ -1,4 +1,4 @@
-// Sums of a frame's scores over its superpixels, from rows and what `gather` found. Needs batch, rows.
+// Sums of a frame's scores over its superpixels, from rows and what `gather` found. Needs wide, batch, rows.
 //
 // Rows stand in no particular order, so their terms are added as 64-bit integers: the same bits every time.
 
@@ -17,34 +17,19 @@ var<workgroup> terms: array<f32, GROUP>;
 
 /// Adds a 64-bit number. Each addition to the low word that wraps is carried by the one thread that made it wrap,
 /// which the old value tells, so both words are right once all threads are done, in whatever order.
-fn add64(word: u32, low: u32, high: u32) {
-  let old = atomicAdd(&scores[word], low);
-  let carry = select(0u, 1u, old + low < old);
-  if high + carry != 0u { atomicAdd(&scores[word + 1u], high + carry); }
+fn atomic_add64(word: u32, number: vec2u) {
+  let old = atomicAdd(&scores[word], number.x);
+  let high = number.y + select(0u, 1u, old + number.x < old);
+  if high != 0u { atomicAdd(&scores[word + 1u], high); }
 }
 
-/// Adds nats, in units, two's complement.
-fn add_nats(word: u32, nats: f32) {
+/// Nats in units, two's complement.
+fn fixed_point(nats: f32) -> vec2u {
   let size = abs(nats) * NAT;
-  var high = u32(size / 4294967296.0);
-  var low = u32(size - f32(high) * 4294967296.0);
-  if nats < 0.0 {
-    low = ~low + 1u;
-    high = ~high + select(0u, 1u, low == 0u);
-  }
-  add64(word, low, high);
-}
-
-/// Adds the product of two 32-bit numbers of which the second is below 2^20 (180 000 pixels a row at most).
-fn add_product(word: u32, a: u32, b: u32) {
-  let low = (a & 0xffffu) * (b & 0xffffu);
-  let middle1 = (a >> 16u) * (b & 0xffffu);
-  let middle2 = (a & 0xffffu) * (b >> 16u);
-  let sum1 = low + (middle1 << 16u);
-  let carry1 = select(0u, 1u, sum1 < low);
-  let sum2 = sum1 + (middle2 << 16u);
-  let carry2 = select(0u, 1u, sum2 < sum1);
-  add64(word, sum2, (a >> 16u) * (b >> 16u) + (middle1 >> 16u) + (middle2 >> 16u) + carry1 + carry2);
+  let high = u32(size / 4294967296.0);
+  let number = vec2u(u32(size - f32(high) * 4294967296.0), high);
+  if nats < 0.0 { return negate64(number); }
+  return number;
 }
 
 /// A thread a row and class.
@@ -70,7 +55,8 @@ fn score(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
   let pixels = rows[row].pixels;
   let to = 8u * rows[row].superpixel;
   atomicAdd(&scores[to], pixels);
-  add_nats(to + 2u, f32(pixels) * bitcast<f32>(others[at + 2u]));
-  add_nats(to + 4u, (cross / CROSS_UNIT - bitcast<f32>(others[at + 1u]) * own_entropy) / total);
-  add_product(to + 6u, others[at + 3u], pixels);
+  atomic_add64(to + 2u, fixed_point(f32(pixels) * bitcast<f32>(others[at + 2u])));
+  let divergence = (cross / CROSS_UNIT - bitcast<f32>(others[at + 1u]) * own_entropy) / total;
+  atomic_add64(to + 4u, fixed_point(divergence));
+  atomic_add64(to + 6u, multiply(others[at + 3u], pixels));
 }
