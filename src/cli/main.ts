@@ -82,7 +82,7 @@ const learnCommand = addRunOptions(
 addLearningOptions(learnCommand)
   .addHelpText(
     'after',
-    example('viewal learn my-recording --out runs/learning --strategy viewal --rounds 6 --budget 2%'),
+    example('viewal learn my-recording --out runs/learning --rounds 6 --budget 2%'),
   )
   .action(async (recording: string, values: { out: string }) => {
     const { learn, openLearning, roundTable } = await load();
