@@ -24,7 +24,7 @@ async function describeMachine(choice: BackendChoice): Promise<string> {
       ({ name, available, detail }) => `${available ? '✓' : '✗'} ${name.padEnd(6)} ${detail}`,
     ),
     ...(await describeGpu()),
-    `chosen: ${found.chosen}, ${found.reason}`,
+    `chosen: ${found.chosen} for inference, ${found.reason}; ${found.training} for training`,
   ].join('\n');
 }
 

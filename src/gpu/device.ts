@@ -180,6 +180,14 @@ export function openGpu(): Promise<Gpu> {
   return opened;
 }
 
+/**
+ * What `openGpu` would open; opens nothing.
+ * @throws GpuError of kind `missing` where there is no driver or adapter
+ */
+export async function findGpu(): Promise<AdapterReport> {
+  return current?.report ?? reportOf(await findAdapter());
+}
+
 /** Closes the device, if one is open; the process can end, and the next `openGpu` opens another. */
 export async function closeGpu(): Promise<void> {
   const gpu = await opened?.catch(() => undefined);

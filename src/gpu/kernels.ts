@@ -4,6 +4,9 @@ import type { Gpu } from './device.js';
 /** Threads of a workgroup; WGSL files state the same as GROUP. */
 export const GROUP = 256;
 
+/** WGSL with `to_half`, for kernels that round probabilities as `toHalves` does. */
+export const HALF_WGSL = new URL('./half.wgsl', import.meta.url);
+
 /** Workgroups in one row of a dispatch: below 65 535, the least that WebGPU promises. */
 const ROW = 32_768;
 

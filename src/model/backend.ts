@@ -2,15 +2,59 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, sep } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
+import { findGpu, openGpu } from '../gpu/device.js';
+import { GpuError } from '../gpu/errors.js';
 import { registerWasmKernels } from './kernels/wasm-kernels.js';
 
-export type BackendName = 'wasm' | 'cpu';
+export type BackendName = 'webgpu' | 'wasm' | 'cpu';
+/** Those that any thread may start for itself, and that train. */
+export type ThreadBackend = Exclude<BackendName, 'webgpu'>;
 /** What `--backend` takes; `auto` picks the fastest that this machine runs. */
 export type BackendChoice = 'auto' | BackendName;
 
-/** The backend that a choice comes to: the fastest present, WebAssembly, unless one is named. */
-export function chooseBackend(choice: BackendChoice = 'auto'): BackendName {
-  return choice === 'auto' ? 'wasm' : choice;
+/** The backend that a choice comes to. */
+export interface ChosenBackend {
+  readonly name: BackendName;
+  /** A clause for the user. */
+  readonly reason: string;
+}
+
+/** Why `auto` takes the GPU no more in this process. */
+let givenUp: GpuError | undefined;
+
+/** The GPU failed under `auto`: later choices are made without it, so that it is tried, and told of, once. */
+export function giveUpGpu(error: GpuError): void {
+  givenUp ??= error;
+}
+
+/**
+ * The backend to infer with: `auto` takes a real GPU where there is one, else WebAssembly. A software GPU, slower than
+ * either, is taken only by name.
+ * @throws GpuError of kind `missing` if WebGPU is asked for by name and cannot be had
+ */
+export async function chooseBackend(choice: BackendChoice = 'auto'): Promise<ChosenBackend> {
+  if (choice === 'webgpu') await describeWebGpu();
+  if (choice !== 'auto') return { name: choice, reason: 'asked for' };
+  if (givenUp !== undefined) return { name: 'wasm', reason: `the GPU failed: ${clause(givenUp)}` };
+  try {
+    const { software, name } = await findGpu();
+    if (software) return { name: 'wasm', reason: `the only GPU, ${name}, is software, and slower` };
+    await describeWebGpu();
+    return { name: 'webgpu', reason: `there is a GPU, ${name}` };
+  } catch (error) {
+    if (!(error instanceof GpuError)) throw error;
+    return { name: 'wasm', reason: clause(error) };
+  }
+}
+
+/** The backend to train with: WebAssembly unless cpu is asked for; nothing trains on WebGPU. */
+export function trainingBackend(choice: BackendChoice = 'auto'): ThreadBackend {
+  return choice === 'cpu' ? 'cpu' : 'wasm';
+}
+
+/** A sentence as part of another. */
+function clause({ message }: Error): string {
+  return message.replace(/\.$/, '');
 }
 
 /** What `doctor` says about one backend. */
@@ -25,22 +69,30 @@ export interface BackendsReport {
   readonly node: string;
   readonly cores: number;
   readonly backends: readonly BackendReport[];
+  /** For inference. */
   readonly chosen: BackendName;
   readonly reason: string;
+  /** For training. */
+  readonly training: BackendName;
 }
 
-/** Says which backends this machine has, and which of them `choice` gives and why. Starts none. */
+/**
+ * Says which backends this machine has, and which of them `choice` gives and why. Starts none.
+ * @throws GpuError as `chooseBackend`
+ */
 export async function describeBackends(choice: BackendChoice = 'auto'): Promise<BackendsReport> {
-  const cores = availableParallelism();
+  const { name, reason } = await chooseBackend(choice);
   return {
     node: process.versions.node,
-    cores,
-    backends: [await describe('wasm', describeWasm), await describe('cpu', describeCpu)],
-    chosen: chooseBackend(choice),
-    reason:
-      choice === 'auto'
-        ? `the fastest present; a worker runs one thread of it, and ${cores} workers fill the cores`
-        : 'asked for',
+    cores: availableParallelism(),
+    backends: [
+      await describe('webgpu', describeWebGpu),
+      await describe('wasm', describeWasm),
+      await describe('cpu', describeCpu),
+    ],
+    chosen: name,
+    reason,
+    training: trainingBackend(choice),
   };
 }
 
@@ -52,11 +104,17 @@ async function describe(name: BackendName, detail: () => Promise<string>): Promi
   }
 }
 
+async function describeWebGpu(): Promise<string> {
+  const { name, software } = await findGpu();
+  const { WEBGPU_VERSION } = await loadWebGpu();
+  return `tfjs-backend-webgpu ${WEBGPU_VERSION} on ${name}${software ? ', a software GPU: for tests only' : ''}`;
+}
+
 async function describeWasm(): Promise<string> {
   const { version_wasm } = await import('@tensorflow/tfjs-backend-wasm');
   // tfjs takes its SIMD build by itself where the engine runs it.
   const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
-  return `tfjs-backend-wasm ${version_wasm}, ${simd ? 'with' : 'without'} SIMD`;
+  return `tfjs-backend-wasm ${version_wasm}, ${simd ? 'with' : 'without'} SIMD, one thread a worker`;
 }
 
 async function describeCpu(): Promise<string> {
@@ -65,19 +123,35 @@ async function describeCpu(): Promise<string> {
 }
 
 /**
- * Makes `choice` the backend of this thread's tfjs and returns its name. Calling it again is free; tfjs has one
- * backend a thread, so a process that wants two cores starts two workers.
+ * Makes a backend that of this thread's tfjs. Calling it again is free. A thread's tfjs has one current backend, so a
+ * process that wants two cores starts two workers.
+ * @throws GpuError where WebGPU cannot be had
  */
-export async function startBackend(choice: BackendChoice = 'auto'): Promise<BackendName> {
+export async function startBackend(name: BackendName): Promise<void> {
   // Production mode: tfjs greets no one on the console and skips its checks for NaN.
   tf.enableProdMode();
-  const name = chooseBackend(choice);
   if (name === 'wasm') await startWasm();
-  else {
+  else if (name === 'webgpu') {
+    const { WebGpuTensors } = await loadWebGpu();
+    WebGpuTensors.start(await openGpu());
+    await tf.setBackend('webgpu');
+  } else {
     await import('@tensorflow/tfjs-backend-cpu');
     await tf.setBackend('cpu');
   }
-  return name;
+}
+
+/** The module that needs the optional package. */
+async function loadWebGpu(): Promise<typeof import('./webgpu-tensors.js')> {
+  try {
+    return await import('./webgpu-tensors.js');
+  } catch (error) {
+    const [reason] = (error as Error).message.split('\n');
+    throw new GpuError(
+      'missing',
+      `The package @tensorflow/tfjs-backend-webgpu does not load here: ${reason}.`,
+    );
+  }
 }
 
 async function startWasm(): Promise<void> {

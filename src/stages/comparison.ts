@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { BASELINE } from '../comparison/ranking.js';
 import { UserError } from '../errors.js';
 import type { Size } from '../frame.js';
+import { chooseBackend } from '../model/backend.js';
 import { openRecording } from '../sources/open.js';
 import type { Recording } from '../sources/recording.js';
 import type { Strategy } from '../strategies/strategy.js';
@@ -76,6 +77,9 @@ export async function openComparison(
   if (!Number.isInteger(jobs) || jobs < 1)
     throw new UserError(`Option jobs: expected a whole number of at least 1, got ${jobs}.`);
   const options = parseOptions({ workers: 1, ...given, ...absolutePaths(given), labelled: 'all' });
+  // The threads' own notes go unheard. What cannot be had is said before anything is trained.
+  const { name, reason } = await chooseBackend(options.backend);
+  if (name !== options.backend) monitor.note(`inference is on ${name}: ${reason}`);
   if (!existsSync(recording))
     throw new UserError(`There is no folder ${recording}: expected a recording with labels.`);
   const whole = await openRecording(recording, { format: options.format });

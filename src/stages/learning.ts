@@ -5,6 +5,7 @@ import { UserError } from '../errors.js';
 import type { Size } from '../frame.js';
 import type { AnnotationTimes } from '../labels/effort.js';
 import { type Annotator, groundTruth } from '../labels/oracle.js';
+import { chooseBackend } from '../model/backend.js';
 import { openRecording } from '../sources/open.js';
 import type { FrameEntry } from '../sources/recording.js';
 import { findStrategy } from '../strategies/index.js';
@@ -58,6 +59,8 @@ export async function openLearning(
   { monitor = SILENT, signal, ...places }: LearningContext = {},
 ): Promise<Learning> {
   const options = parseOptions({ ...given, ...absolutePaths(given), labelled: 'all' });
+  // What cannot be had is said before anything is trained.
+  if (options.backend === 'webgpu') await chooseBackend('webgpu');
   if (!existsSync(recording))
     throw new UserError(`There is no folder ${recording}: expected a recording with labels.`);
   const whole = await openRecording(recording, { format: options.format });

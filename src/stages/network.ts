@@ -1,6 +1,8 @@
+import { createSegmenter, inferenceBackend } from '../model/inference/create-segmenter.js';
 import { loadModel } from '../model/inference/model-folder.js';
 import type { Segmenter } from '../model/inference/segmenter.js';
-import { createSegmenter, segmenterKey } from '../model/inference/segmenter-pool.js';
+import { segmenterKey } from '../model/inference/segmenter-key.js';
+import type { Monitor } from './monitor.js';
 import type { Run } from './run.js';
 
 /** The network of a model folder, started when first asked for. */
@@ -14,22 +16,38 @@ export interface StageNetwork {
 
 /**
  * @param draws of MC dropout; 0 = dropout off
- * @throws UserError where the folder holds no network
+ * @throws UserError where the folder holds no network, or a backend is asked for that cannot be had
  */
 export async function stageNetwork(
-  { options, size }: Pick<Run, 'options' | 'size'>,
+  { options, size, monitor }: Pick<Run, 'options' | 'size' | 'monitor'>,
   modelFolder: string,
   draws: number,
 ): Promise<StageNetwork> {
   const { seed, backend, workers } = options;
   const model = await loadModel(modelFolder);
+  const { name, reason } = await inferenceBackend(model, backend);
   let started: Promise<Segmenter> | undefined;
+  const start = () => {
+    if (name !== backend) noteOnce(monitor, `inference is on ${name}: ${reason}`);
+    const onFallback = (line: string) => monitor.warn(line);
+    const wanted = { model, draws, seed, backend, size, onFallback };
+    return createSegmenter({ ...wanted, ...(workers ? { workers } : {}) });
+  };
   return {
-    key: segmenterKey(model, { draws, seed }, backend),
+    key: segmenterKey(model, { draws, seed }, name),
     segmenter: () => {
-      started ??= createSegmenter({ model, draws, seed, backend, size, ...(workers ? { workers } : {}) });
+      started ??= start();
       return started;
     },
     close: async () => (await started?.catch(() => undefined))?.close(),
   };
+}
+
+/** What each monitor has been told: rounds of active learning start many networks. */
+const told = new WeakMap<Monitor, string>();
+
+function noteOnce(monitor: Monitor, line: string): void {
+  if (told.get(monitor) === line) return;
+  told.set(monitor, line);
+  monitor.note(line);
 }

@@ -142,9 +142,9 @@ export const runOptions = z.strictObject({
     .default(20)
     .describe('dropout draws D of Eq. 1; 0 = dropout off'),
   backend: z
-    .enum(['auto', 'wasm', 'cpu'], 'expected auto, wasm or cpu')
+    .enum(['auto', 'webgpu', 'wasm', 'cpu'], 'expected auto, webgpu, wasm or cpu')
     .default('auto')
-    .describe('compute backend: auto, wasm or cpu'),
+    .describe('compute backend: auto, webgpu (inference only), wasm or cpu'),
   workers: z
     .int('expected a whole number of workers')
     .min(1)

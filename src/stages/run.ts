@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors.js';
 import { frameName, type Size } from '../frame.js';
+import { chooseBackend } from '../model/backend.js';
 import { readClassNames } from '../model/inference/model-folder.js';
 import { openRecording } from '../sources/open.js';
 import type { FrameEntry, Recording } from '../sources/recording.js';
@@ -147,6 +148,8 @@ export async function openRun(
   const opened = await openRecording(source, { format: options.format });
   const [width, height] = options.size.split('x').map(Number);
 
+  // What cannot be had is said before anything is trained.
+  if (options.backend === 'webgpu') await chooseBackend('webgpu');
   const { training, validation } = await labelledFrames(opened, options);
   if (stored !== undefined) {
     if (resolve(stored.recording) !== opened.path)

@@ -1,7 +1,7 @@
 import { InterruptedError, UserError } from '../errors.js';
 import { frameName } from '../frame.js';
 import { digest } from '../hash.js';
-import { chooseBackend } from '../model/backend.js';
+import { trainingBackend } from '../model/backend.js';
 import type { TrainingOptions } from '../model/training/recipe.js';
 import type { ImageSet } from '../model/training/samples.js';
 import { initialState, type TrainingState } from '../model/training/state.js';
@@ -98,7 +98,7 @@ function trainingKey(
     trainingRecipe(options, training.length),
     // What `auto` finds may come and go with the machine's cache: a network made with it stays.
     options.init === 'auto' ? 'auto' : (backbone?.sha256 ?? 'random'),
-    chooseBackend(options.backend),
+    trainingBackend(options.backend),
     options.size,
     trainingLabels?.key ?? labels(training),
     labels(validation),
@@ -141,6 +141,7 @@ async function begun(
 ): Promise<TrainingState> {
   await files.begin();
   const config = networkConfig(options, recording.classes.length);
+  if (options.backend === 'webgpu') monitor.note('training is on wasm: on WebGPU there is inference only');
   monitor.note(`training starts from ${backbone?.source ?? (await whyRandom(options, config.width))}`);
   const { classes } = recording;
   const network = await startingNetwork(config, classes, backbone, images, recipe, options.backend);

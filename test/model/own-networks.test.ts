@@ -6,11 +6,12 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest
 import { BadFrameError, UserError } from '../../src/errors.js';
 import type { Frame } from '../../src/frame.js';
 import { startBackend } from '../../src/model/backend.js';
+import { createSegmenter } from '../../src/model/inference/create-segmenter.js';
 import { loadModel, readClassNames } from '../../src/model/inference/model-folder.js';
 import { noiseOf } from '../../src/model/inference/own/noise-layers.js';
 import { OwnMcDropout } from '../../src/model/inference/own/own-mc-dropout.js';
 import type { TfjsModel } from '../../src/model/inference/own/tfjs-file.js';
-import { createSegmenter, segmenterKey } from '../../src/model/inference/segmenter-pool.js';
+import { segmenterKey } from '../../src/model/inference/segmenter-key.js';
 import { halfValues, type ProbabilityMap } from '../../src/model/probability-map.js';
 import { gaussian, random, seedOf } from '../../src/random.js';
 import {
@@ -677,7 +678,7 @@ describe('key', () => {
   test('is of model.json, weights and options', async () => {
     const folder = await saveLayersModel(chain(conv(2, 1), layers.dropout({ rate: 0.5 })));
     const options = { draws: 2, seed: 1 };
-    const key = async (o = options) => segmenterKey(await loadModel(folder), o);
+    const key = async (o = options) => segmenterKey(await loadModel(folder), o, 'wasm');
     const first = await key();
     expect(await key()).toBe(first);
     expect(await key({ ...options, seed: 2 })).not.toBe(first);

@@ -7,10 +7,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BadFrameError, UserError } from '../../src/errors.js';
 import { startBackend } from '../../src/model/backend.js';
 import { loadNetwork, MODEL_FILE, saveNetwork } from '../../src/model/checkpoint.js';
+import { createSegmenter } from '../../src/model/inference/create-segmenter.js';
 import { InferenceNetwork } from '../../src/model/inference/inference.js';
 import { McDropout } from '../../src/model/inference/mc-dropout.js';
 import { type Model, readClassNames } from '../../src/model/inference/model-folder.js';
-import { createSegmenter, SegmenterPool, segmenterKey } from '../../src/model/inference/segmenter-pool.js';
+import { segmenterKey } from '../../src/model/inference/segmenter-key.js';
+import { SegmenterPool } from '../../src/model/inference/segmenter-pool.js';
 import { workerUrl } from '../../src/worker-url.js';
 import { colourFrame, trainedLookingNetwork } from './support.js';
 
@@ -63,7 +65,7 @@ describe.skipIf(!existsSync(built))('segmenter (needs `npm run build` first)', (
     mcDropout.dispose();
     expect(segmenter.classes).toBe(3);
     expect(segmenter.concurrency).toBe(2);
-    expect(segmenter.key).toBe(segmenterKey(model, options));
+    expect(segmenter.key).toBe(segmenterKey(model, options, 'wasm'));
   });
 
   test.each([1, 2])(
@@ -214,7 +216,7 @@ describe('a worker that dies', () => {
 
 describe('key', () => {
   test('changes with weights, draws, seed and backend, and with nothing else', () => {
-    const key = segmenterKey(model, options);
+    const key = segmenterKey(model, options, 'wasm');
     expect(key).toMatch(/^[0-9a-f]{64}$/);
     expect(
       segmenterKey(
@@ -224,12 +226,13 @@ describe('key', () => {
       ),
     ).toBe(key);
     const others = [
-      segmenterKey(model, { ...options, draws: 0 }),
-      segmenterKey(model, { ...options, draws: 3 }),
-      segmenterKey(model, { ...options, seed: 6 }),
+      segmenterKey(model, { ...options, draws: 0 }, 'wasm'),
+      segmenterKey(model, { ...options, draws: 3 }, 'wasm'),
+      segmenterKey(model, { ...options, seed: 6 }, 'wasm'),
       segmenterKey(model, options, 'cpu'),
-      segmenterKey({ kind: 'deeplab', network: trainedLookingNetwork(3, 2) }, options),
+      segmenterKey(model, options, 'webgpu'),
+      segmenterKey({ kind: 'deeplab', network: trainedLookingNetwork(3, 2) }, options, 'wasm'),
     ];
-    expect(new Set([key, ...others]).size).toBe(6);
+    expect(new Set([key, ...others]).size).toBe(7);
   });
 });

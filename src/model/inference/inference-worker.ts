@@ -1,13 +1,13 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { BadFrameError, UserError } from '../../errors.js';
 import type { Size } from '../../frame.js';
-import { type BackendName, startBackend } from '../backend.js';
+import { startBackend, type ThreadBackend } from '../backend.js';
 import { McDropout, type McDropoutFrame, type McDropoutOptions } from './mc-dropout.js';
 import type { Model } from './model-folder.js';
 
 /** What a worker is started with. */
 export interface InferenceWorkerData {
-  readonly backend: BackendName;
+  readonly backend: ThreadBackend;
   readonly model: Model;
   readonly options: McDropoutOptions;
   /** Of the frames to come. */

@@ -53,10 +53,15 @@ export class InferenceNetwork {
    * Savarese 2018) compares images by. One value a channel, 64 of the slim head and 256 of the full one.
    */
   describe(image: ColourImage): Float32Array {
-    const mean = tf.tidy(() => tf.mean(decode(this.layers, this.features(image)), [1, 2]));
+    const mean = this.meanFeatures(image);
     const values = mean.dataSync<'float32'>();
     mean.dispose();
     return values;
+  }
+
+  /** What `describe` reads, [1, channels]. */
+  meanFeatures(image: ColourImage): tf.Tensor {
+    return tf.tidy(() => tf.mean(decode(this.layers, this.features(image)), [1, 2]));
   }
 
   dispose(): void {

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Frame } from '../../frame.js';
-import { random, seedOf } from '../../random.js';
+import { type Random, random, seedOf } from '../../random.js';
 import { drawMasks } from '../dropout.js';
 import { linkKernels } from '../kernels/link.js';
 import { meanSoftmax as fusedMeanSoftmax } from '../kernels/mean-softmax.js';
@@ -20,6 +20,11 @@ export interface McDropoutOptions {
 
 /** What MC dropout reads of a frame. */
 export type McDropoutFrame = ColourImage & Pick<Frame, 'scene' | 'id'>;
+
+/** What a draw takes its masks from: on every backend the same. */
+export function streamOf(seed: number, { scene, id }: McDropoutFrame, draw: number): Random {
+  return random(seedOf(seed, scene, id, draw));
+}
 
 /**
  * MC dropout (paper, Eq. 1) on this thread's backend: the mean over D draws of the softmax at full resolution.
@@ -42,12 +47,12 @@ export class McDropout {
   predict(frame: McDropoutFrame): ProbabilityMap {
     const { draws, seed } = this.options;
     const { config } = this.network;
-    const { width, height, scene, id } = frame;
+    const { width, height } = frame;
     const features = this.inference.features(frame);
     const logitsOf = (draw: number) =>
       tf.tidy(() => {
         if (draws === 0) return this.inference.logits(features);
-        const masks = drawMasks(config, [random(seedOf(seed, scene, id, draw))]);
+        const masks = drawMasks(config, [streamOf(seed, frame, draw)]);
         return this.inference.logits(features, masks);
       });
     const passes = Math.max(draws, 1);

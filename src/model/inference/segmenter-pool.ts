@@ -1,11 +1,7 @@
-import { createHash, type Hash } from 'node:crypto';
-import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { BadFrameError, UserError } from '../../errors.js';
-import { type Frame, frameName, type Size } from '../../frame.js';
+import { type Frame, frameName } from '../../frame.js';
 import { workerUrl } from '../../worker-url.js';
-import { type BackendChoice, chooseBackend } from '../backend.js';
-import type { Network } from '../network.js';
 import type { ProbabilityMap } from '../probability-map.js';
 import type {
   InferenceAnswer,
@@ -14,55 +10,9 @@ import type {
   InferenceRequest,
   InferenceWorkerData,
 } from './inference-worker.js';
-import { DEFAULT_DRAWS, type McDropoutOptions } from './mc-dropout.js';
-import { loadModel, type Model } from './model-folder.js';
+import type { Model } from './model-folder.js';
 import type { Segmenter } from './segmenter.js';
-
-export interface SegmenterOptions {
-  /** Model folder, or what `loadModel` read from one: a checkpoint of ours, or a TensorFlow.js model. */
-  readonly model: string | Model;
-  /** Dropout draws averaged, 20 if not given; 0 for dropout off. */
-  readonly draws?: number;
-  readonly seed: number;
-  /** Threads, one network each; as many as the machine has cores if not given. */
-  readonly workers?: number;
-  readonly backend?: BackendChoice;
-  /**
-   * Of the frames to come, pixels; 320×240 if not given. A TensorFlow.js model is tried out on it, so that one that
-   * cannot be used is refused before the first frame.
-   */
-  readonly size?: Size;
-}
-
-const WORKING_SIZE: Size = { width: 320, height: 240 };
-
-/** Goes into the key: raise it when the same network and options come to give other maps. */
-const ALGORITHM_VERSION = 2;
-/** The same for TensorFlow.js models. */
-const OWN_ALGORITHM_VERSION = 1;
-
-/**
- * Loads a model folder and starts its workers; resolves when all are ready.
- * @throws UserError if the network cannot be used (a TensorFlow.js model also if it has no active dropout and several
- * draws are asked for) or an option is out of range
- */
-export async function createSegmenter(options: SegmenterOptions): Promise<Segmenter> {
-  const { draws = DEFAULT_DRAWS, seed, workers = availableParallelism() } = options;
-  const { size = WORKING_SIZE } = options;
-  for (const [name, value, least] of [
-    ['dropout draws', draws, 0],
-    ['workers', workers, 1],
-  ] as const) {
-    if (!Number.isInteger(value) || value < least) {
-      throw new UserError(`Expected a whole number of ${name}, at least ${least}, got ${value}.`);
-    }
-  }
-  const backend = chooseBackend(options.backend);
-  const model = typeof options.model === 'string' ? await loadModel(options.model) : options.model;
-  const pool = new SegmenterPool({ backend, model, options: { draws, seed }, size }, workers);
-  await pool.ready();
-  return pool;
-}
+import { segmenterKey } from './segmenter-key.js';
 
 interface Task {
   /** With the pool's own copy of what the worker needs of the frame. */
@@ -200,34 +150,5 @@ export class SegmenterPool implements Segmenter {
       void lane.worker.terminate();
     }
     for (const task of this.waiting.splice(0)) task.reject(error);
-  }
-}
-
-/**
- * `Segmenter.key` without starting one. A network of ours is named by its config and weights, not by its file, whose
- * metadata may differ; a TensorFlow.js model by its files.
- */
-export function segmenterKey(
-  model: Model,
-  { draws, seed }: McDropoutOptions,
-  choice: BackendChoice = 'auto',
-): string {
-  const backend = chooseBackend(choice);
-  const hash = createHash('sha256');
-  if (model.kind === 'deeplab') {
-    const { config } = model.network;
-    hash.update(JSON.stringify({ version: ALGORITHM_VERSION, config, draws, seed, backend }));
-    updateWithWeights(hash, model.network);
-  } else {
-    const { kind, digest } = model;
-    hash.update(JSON.stringify({ version: OWN_ALGORITHM_VERSION, kind, digest, draws, seed, backend }));
-  }
-  return hash.digest('hex');
-}
-
-function updateWithWeights(hash: Hash, { tensors }: Network): void {
-  for (const [name, { data }] of [...tensors].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    hash.update(name);
-    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
 }

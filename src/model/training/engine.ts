@@ -1,4 +1,4 @@
-import type { BackendName } from '../backend.js';
+import type { ThreadBackend } from '../backend.js';
 import { fastOps } from '../kernels/fast-ops.js';
 import { linkKernels } from '../kernels/link.js';
 import type { Exchange } from './exchange.js';
@@ -9,7 +9,7 @@ import { composedOps, type TrainingOps } from './training-ops.js';
  * The training operations of this thread's backend, which must have started: our own kernels on wasm, for any number
  * of replicas; composed ones on cpu, for one.
  */
-export function trainingOps(backend: BackendName, exchange: Exchange): TrainingOps {
+export function trainingOps(backend: ThreadBackend, exchange: Exchange): TrainingOps {
   if (backend === 'wasm') return fastOps(linkKernels(), exchange);
   if (exchange.replicas > 1) throw new RangeError(`the ${backend} backend trains one replica`);
   registerGradients(backend);

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { UserError } from '../../errors.js';
 import { workerUrl } from '../../worker-url.js';
-import { type BackendChoice, chooseBackend } from '../backend.js';
+import { type BackendChoice, trainingBackend } from '../backend.js';
 import { parameterSpecs } from '../deeplab.js';
 import { ConfusionMatrix } from '../evaluation/confusion-matrix.js';
 import type { Network } from '../network.js';
@@ -89,7 +89,7 @@ export class Trainer {
         `Training began on ${state.images} images and cannot go on with ${training.count}.`,
       );
     }
-    const backend = chooseBackend(choice);
+    const backend = trainingBackend(choice);
     const { batch } = state.options;
     // The cpu backend is for checks and trains one replica.
     const count = backend === 'cpu' ? 1 : replicaCount(batch, workers);

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { type BackendName, startBackend } from '../backend.js';
+import { startBackend, type ThreadBackend } from '../backend.js';
 import type { Network } from '../network.js';
 import type { LabelledImage } from './crop.js';
 import { trainingOps } from './engine.js';
@@ -11,7 +11,7 @@ import type { TrainingState } from './state.js';
 
 /** What a worker is started with. */
 export interface TrainingWorkerData {
-  readonly backend: BackendName;
+  readonly backend: ThreadBackend;
   readonly state: TrainingState;
   readonly classWeights: Float32Array | undefined;
   /** Absent where there is one replica. */

@@ -1,7 +1,7 @@
 import { BadFrameError } from '../../errors.js';
 import { type Frame, frameName, type Size } from '../../frame.js';
 import type { Gpu } from '../../gpu/device.js';
-import { GROUP, KernelModule } from '../../gpu/kernels.js';
+import { GROUP, HALF_WGSL, KernelModule } from '../../gpu/kernels.js';
 import { type ProbabilityMap, UNIT_HALVES } from '../../model/probability-map.js';
 import type { Superpixels } from '../../superpixels/superpixels.js';
 import { fixedPointTerms, MAX_PIXELS } from '../fixed-point.js';
@@ -46,7 +46,7 @@ async function compile(gpu: Gpu, classes: number) {
     files: readonly string[],
     constants: Record<string, number> = {},
   ) =>
-    KernelModule.load(gpu, ['layout', ...files].map(wgsl), entries, {
+    KernelModule.load(gpu, [HALF_WGSL, ...['layout', ...files].map(wgsl)], entries, {
       CLASSES: classes,
       MAX_PIXELS,
       HALVES: 0,

@@ -6,7 +6,6 @@ override MAX_PIXELS: u32;
 
 /// Pixels in a row of the image that a thread takes: neighbours mostly share a row of the table.
 const RUN = 8u;
-const ONE = 0x3c00u;
 
 struct Counts {
   rows: u32,
@@ -50,14 +49,6 @@ fn clear_voxels(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) gr
                 @builtin(local_invocation_index) lane: u32) {
   let index = group_index(group, groups) * GROUP + lane;
   if index < counts.voxels * (2u + 2u * CLASSES) { own[index] = 0u; }
-}
-
-/// Bits of the half nearest to a probability, ties to even, as toHalves of the CPU.
-fn to_half(bits: u32) -> u32 {
-  if bits > 0x7f800000u { return 0u; }
-  if bits >= 0x3f800000u { return ONE; }
-  if bits >= 0x38800000u { return ((bits + 0xfffu + ((bits >> 13u) & 1u)) >> 13u) - (112u << 10u); }
-  return u32(round(bitcast<f32>(bits) * 16777216.0));
 }
 
 fn half_at(element: u32) -> u32 {

@@ -1,0 +1,94 @@
+import { availableParallelism } from 'node:os';
+import { UserError } from '../../errors.js';
+import type { Size } from '../../frame.js';
+import { openGpu } from '../../gpu/device.js';
+import { GpuError } from '../../gpu/errors.js';
+import {
+  type BackendChoice,
+  type ChosenBackend,
+  chooseBackend,
+  giveUpGpu,
+  type ThreadBackend,
+} from '../backend.js';
+import { DEFAULT_DRAWS } from './mc-dropout.js';
+import { loadModel, type Model } from './model-folder.js';
+import type { Segmenter } from './segmenter.js';
+import { segmenterKey } from './segmenter-key.js';
+import { SegmenterPool } from './segmenter-pool.js';
+import { SteadySegmenter } from './steady-segmenter.js';
+
+export interface SegmenterOptions {
+  /** Model folder, or what `loadModel` read from one: a checkpoint of ours, or a TensorFlow.js model. */
+  readonly model: string | Model;
+  /** Dropout draws averaged, 20 if not given; 0 for dropout off. */
+  readonly draws?: number;
+  readonly seed: number;
+  /** Threads, one network each; as many as the machine has cores if not given. WebGPU takes none. */
+  readonly workers?: number;
+  readonly backend?: BackendChoice;
+  /** Hears, once, that `auto` chose a GPU that failed, and what the rest is done with; one sentence or two. */
+  readonly onFallback?: (line: string) => void;
+  /**
+   * Of the frames to come, pixels; 320×240 if not given. A TensorFlow.js model is tried out on it, so that one that
+   * cannot be used is refused before the first frame.
+   */
+  readonly size?: Size;
+}
+
+const WORKING_SIZE: Size = { width: 320, height: 240 };
+
+/**
+ * Loads a model folder and starts what runs it, workers or the GPU; resolves when all is ready. Where `auto` chose a GPU
+ * and it fails, now or later, workers take its place and no frame is lost.
+ * @throws UserError if the network cannot be used (a TensorFlow.js model also if it has no active dropout and several
+ * draws are asked for) or an option is out of range; GpuError if WebGPU is asked for by name and cannot be had
+ */
+export async function createSegmenter(options: SegmenterOptions): Promise<Segmenter> {
+  const { draws = DEFAULT_DRAWS, seed, workers = availableParallelism() } = options;
+  const { size = WORKING_SIZE } = options;
+  for (const [name, value, least] of [
+    ['dropout draws', draws, 0],
+    ['workers', workers, 1],
+  ] as const) {
+    if (!Number.isInteger(value) || value < least) {
+      throw new UserError(`Expected a whole number of ${name}, at least ${least}, got ${value}.`);
+    }
+  }
+  const model = typeof options.model === 'string' ? await loadModel(options.model) : options.model;
+  const chosen = await inferenceBackend(model, options.backend);
+  const dropout = { draws, seed };
+  const startPool = async (backend: ThreadBackend) => {
+    const pool = new SegmenterPool({ backend, model, options: dropout, size }, workers);
+    await pool.ready();
+    return pool;
+  };
+  if (chosen.name !== 'webgpu' || model.kind !== 'deeplab') return startPool(chosen.name as ThreadBackend);
+
+  const startGpu = async () => {
+    const { GpuSegmenter } = await import('./gpu/gpu-segmenter.js');
+    const key = segmenterKey(model, dropout, 'webgpu');
+    return GpuSegmenter.create(await openGpu(), model.network, dropout, key);
+  };
+  if (options.backend === 'webgpu') return startGpu();
+  const onFailure = (error: GpuError) => {
+    giveUpGpu(error);
+    options.onFallback?.(`${error.message} Inference goes on with wasm.`);
+  };
+  try {
+    return new SteadySegmenter(await startGpu(), () => startPool('wasm'), onFailure);
+  } catch (error) {
+    if (!(error instanceof GpuError)) throw error;
+    onFailure(error);
+    return startPool('wasm');
+  }
+}
+
+/**
+ * The backend that a network's maps are made on. A TensorFlow.js model has operations that read back on the way, which
+ * WebGPU cannot: it gets WebAssembly.
+ * @throws GpuError of kind `missing` if WebGPU is asked for by name and cannot be had
+ */
+export async function inferenceBackend(model: Model, choice: BackendChoice = 'auto'): Promise<ChosenBackend> {
+  if (model.kind === 'deeplab' || choice === 'wasm' || choice === 'cpu') return chooseBackend(choice);
+  return { name: 'wasm', reason: 'a TensorFlow.js model runs on no GPU here' };
+}
