@@ -1,0 +1,29 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { replay } from '../pipelines/replay.js';
+import { closeGpu } from '../src/gpu/device.js';
+import { SILENT } from '../src/stages/monitor.js';
+import { openRun } from '../src/stages/run.js';
+import { QUICK, smallRecording, temporaryFolder } from './sample.js';
+import { gpu, where } from './store/gpu-setting.js';
+
+describe.skipIf(typeof gpu === 'string')(`a replay, ${where}`, () => {
+  test('on WebGPU selects what one on wasm selects, and says what runs where', async () => {
+    const recording = await smallRecording(2, 3);
+    const folder = await temporaryFolder();
+    const notes: string[] = [];
+    const monitor = { ...SILENT, note: (line: string) => notes.push(line) };
+    const run = async (backend: 'wasm' | 'webgpu') =>
+      replay(await openRun(join(folder, backend), { ...QUICK, backend }, { recording, monitor }));
+    const expected = await run('wasm');
+    expect(notes.join()).not.toContain('training is on wasm');
+    const { selections } = await run('webgpu');
+    await closeGpu();
+    expect(notes).toContain('training is on wasm: on WebGPU there is inference only');
+    const named = (rows: typeof selections) =>
+      rows.map(({ scene, frame, superpixel }) => [scene, frame, superpixel].join('/'));
+    // Scores are some 1e-5 apart, which no two superpixels are that are picked one after the other.
+    expect(named(selections)).toEqual(named(expected.selections));
+    expect(selections.length).toBeGreaterThan(3);
+  });
+});
