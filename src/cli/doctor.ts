@@ -23,7 +23,7 @@ async function describeMachine(choice: BackendChoice): Promise<string> {
     ...found.backends.map(
       ({ name, available, detail }) => `${available ? '✓' : '✗'} ${name.padEnd(6)} ${detail}`,
     ),
-    ...(await describeGpu()),
+    ...(await describeGpu(choice)),
     `chosen: ${found.chosen} for inference, ${found.reason}; ${found.training} for training`,
   ].join('\n');
 }
@@ -38,8 +38,11 @@ const TELLING_LIMITS = [
   'maxComputeWorkgroupsPerDimension',
 ] as const;
 
-/** The GPU's adapter, driver, limits and features, and whether its point store agrees with the CPU's. */
-async function describeGpu(): Promise<string[]> {
+/**
+ * The GPU's adapter, driver, limits and features, and whether its point store and network agree with the CPU's. A software
+ * GPU, which takes seconds to compile the network's kernels, has the network tried only if asked for.
+ */
+async function describeGpu(choice: BackendChoice): Promise<string[]> {
   const { closeGpu, openGpu } = await import('../gpu/device.js');
   try {
     const gpu = await openGpu();
@@ -53,13 +56,21 @@ async function describeGpu(): Promise<string[]> {
       ),
     ];
     const { selfTest } = await import('../store/gpu/self-test.js');
-    const start = performance.now();
+    let start = performance.now();
+    const seconds = () => `${((performance.now() - start) / 1000).toFixed(1)} s`;
     try {
       const { voxels, scoreDifference } = await selfTest(gpu);
-      const seconds = ((performance.now() - start) / 1000).toFixed(1);
       about.push(
-        `         self-test ${voxels} voxels as on the CPU, scores within ${scoreDifference.toPrecision(1)}, ${seconds} s`,
+        `         self-test ${voxels} voxels as on the CPU, scores within ${scoreDifference.toPrecision(1)}, ${seconds()}`,
       );
+      if (!software || choice === 'webgpu') {
+        start = performance.now();
+        const { selfTest: networkTest } = await import('../model/inference/gpu/self-test.js');
+        const difference = await networkTest(gpu);
+        about.push(
+          `                   MC dropout as on the CPU, probabilities within ${difference.toPrecision(1)}, ${seconds()}`,
+        );
+      }
       return [`✓ GPU    ${about[0]}`, ...about.slice(1)];
     } catch (error) {
       about.push(`         self-test failed: ${(error as Error).message}`);

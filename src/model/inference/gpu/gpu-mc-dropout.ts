@@ -8,8 +8,11 @@ import { type ColourImage, InferenceNetwork } from '../inference.js';
 import { type McDropoutFrame, type McDropoutOptions, streamOf } from '../mc-dropout.js';
 import { MapKernels } from './map-kernels.js';
 
-/** The largest tensor of a group of draws, bytes: 20 draws of the full head at 320×240 are one group. */
-const LARGEST_TENSOR = 120 * 2 ** 20;
+/**
+ * The largest tensor of a group of draws, bytes. tfjs keeps some eight times as much: 20 draws of the full head at 320×240
+ * go in two groups, and take 0.5 GB rather than 1.
+ */
+const LARGEST_TENSOR = 64 * 2 ** 20;
 
 /**
  * `McDropout` on the GPU: the same masks from the same streams. Draws go through the head as the images of one batch,
