@@ -17,7 +17,7 @@ import {
   ownMapsOnly,
   type ProbabilitySource,
   segmentation,
-  storedMapsOnly,
+  storedNetworkMaps,
 } from '../src/stages/segmentation.js';
 import { writeSelections } from '../src/stages/select.js';
 import type { SelectionRow } from '../src/tables/schemas.js';
@@ -72,7 +72,7 @@ export async function report(run: Run): Promise<string> {
 
 async function storedMaps(run: Run): Promise<ProbabilitySource> {
   if (await hasOwnMaps(run)) return ownMapsOnly(run);
-  return storedMapsOnly((await networkMaps(run, modelFolder(run))).key);
+  return storedNetworkMaps(run, modelFolder(run));
 }
 
 /** The network that a run infers with: the one given as an option, or its own. @throws UserError where it has none */

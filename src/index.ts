@@ -21,7 +21,13 @@ export { createSegmenter, type SegmenterOptions } from './model/inference/create
 export { loadModel, type Model, readClassNames } from './model/inference/model-folder.js';
 export type { Segmenter } from './model/inference/segmenter.js';
 export { initialNetwork, type Network } from './model/network.js';
-export { halfValues, mostProbable, type ProbabilityMap, toHalves } from './model/probability-map.js';
+export {
+  type GpuProbabilityMap,
+  halfValues,
+  mostProbable,
+  type ProbabilityMap,
+  toHalves,
+} from './model/probability-map.js';
 export { PAPER_RECIPE, QUICK_RECIPE, type TrainingOptions } from './model/training/recipe.js';
 export { initialState, type TrainingState } from './model/training/state.js';
 export {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { replay } from '../pipelines/replay.js';
+import { select } from '../pipelines/stages.js';
 import { closeGpu } from '../src/gpu/device.js';
 import { SILENT } from '../src/stages/monitor.js';
 import { openRun } from '../src/stages/run.js';
@@ -25,5 +26,9 @@ describe.skipIf(typeof gpu === 'string')(`a replay, ${where}`, () => {
     // Scores are some 1e-5 apart, which no two superpixels are that are picked one after the other.
     expect(named(selections)).toEqual(named(expected.selections));
     expect(selections.length).toBeGreaterThan(3);
+
+    // Stored maps serve whatever auto would choose now.
+    const again = await openRun(join(folder, 'webgpu'), { backend: 'auto' }, { recording, resume: true });
+    expect(await select(again)).toEqual(selections);
   });
 });

@@ -13,6 +13,19 @@ export interface ProbabilityMap extends Size {
   readonly data: Uint16Array;
 }
 
+/** A probability map that never left the GPU. */
+export interface GpuProbabilityMap extends Size {
+  readonly classes: number;
+  /**
+   * H×W×C, pixel-major, f32, as `GpuBinner.bin` takes it; usage STORAGE and COPY_SRC. Holds the map for whatever is
+   * submitted from now on; whether its making failed, the next reading of the GPU tells. It belongs to the
+   * segmenter.
+   */
+  readonly buffer: GPUBuffer;
+  /** Gives the buffer back, once, when all that reads it has been submitted. Later frames wait for their turn until then. */
+  release(): void;
+}
+
 /** The number of halves in [0, 1]: bits 0x0000 to 0x3c00 (1.0) inclusive. Tables over them have this length. */
 export const UNIT_HALVES = 0x3c01;
 

@@ -1,4 +1,4 @@
-import { createSegmenter, inferenceBackend } from '../model/inference/create-segmenter.js';
+import { createSegmenter, inferenceBackend, possibleBackends } from '../model/inference/create-segmenter.js';
 import { loadModel } from '../model/inference/model-folder.js';
 import type { Segmenter } from '../model/inference/segmenter.js';
 import { segmenterKey } from '../model/inference/segmenter-key.js';
@@ -41,6 +41,18 @@ export async function stageNetwork(
     },
     close: async () => (await started?.catch(() => undefined))?.close(),
   };
+}
+
+/**
+ * Keys that a run's stored maps may go by, whichever backend made them; asks for no GPU.
+ * @throws UserError where the folder holds no network
+ */
+export async function networkKeys(
+  { seed, backend, draws }: Run['options'],
+  modelFolder: string,
+): Promise<readonly string[]> {
+  const model = await loadModel(modelFolder);
+  return possibleBackends(model, backend).map((name) => segmenterKey(model, { draws, seed }, name));
 }
 
 /** What each monitor has been told: rounds of active learning start many networks. */

@@ -4,9 +4,11 @@ import { type Frame, frameName } from '../frame.js';
 import type { ProbabilityMap } from '../model/probability-map.js';
 import { segment } from '../operators/segment.js';
 import { readProbabilities } from '../sources/probability-files.js';
+import { readArrowMetadata } from '../tables/arrow.js';
 import { probabilityTable } from '../tables/frame-tables.js';
 import { PROBABILITIES } from '../tables/schemas.js';
-import { stageNetwork } from './network.js';
+import { sceneKeys } from './keys.js';
+import { networkKeys, stageNetwork } from './network.js';
 import { ownFileOf } from './origins.js';
 import { ownOrStored } from './own-or-stored.js';
 import type { Run } from './run.js';
@@ -29,10 +31,32 @@ export function ownMapsOnly(run: Run): ProbabilitySource {
 }
 
 /** Stored maps alone, those that a network with this key made: where one is missing, the run stops. */
-export function storedMapsOnly(key: string): ProbabilitySource {
+function storedMapsOnly(key: string): ProbabilitySource {
   return refusing(key, (frame) => {
     throw new UserError(`${frameName(frame)} has no stored probabilities: run viewal infer first.`);
   });
+}
+
+/**
+ * Stored maps alone, those of the network in a model folder and the run's options. With the backend `auto` they may have
+ * been made on another one than would be chosen now.
+ * @throws UserError where the folder holds no network
+ */
+export async function storedNetworkMaps(run: Run, modelFolder: string): Promise<ProbabilitySource> {
+  const keys = await networkKeys(run.options, modelFolder);
+  for (const key of keys) if (await hasMapsOf(run, key)) return storedMapsOnly(key);
+  return storedMapsOnly(keys[0]);
+}
+
+/** Whether the first of the stored maps goes by this key. */
+async function hasMapsOf(run: Run, key: string): Promise<boolean> {
+  for (const entry of run.recording.frames) {
+    const { own, probabilities } = (await sceneKeys(run, [entry], key)).frames.get(entry.id)!;
+    if (own.probabilities !== undefined) continue;
+    const stored = await readArrowMetadata(run.folder.frameFile(PROBABILITIES.name, entry));
+    if (stored !== undefined) return stored.key === probabilities;
+  }
+  return false;
 }
 
 function refusing(key: string, refuse: (frame: Frame) => ProbabilityMap): ProbabilitySource {

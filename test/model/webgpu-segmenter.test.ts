@@ -4,6 +4,7 @@ import type { Frame } from '../../src/frame.js';
 import { closeGpu, type Gpu, openGpu } from '../../src/gpu/device.js';
 import { GpuError } from '../../src/gpu/errors.js';
 import { startBackend } from '../../src/model/backend.js';
+import { GpuMcDropout } from '../../src/model/inference/gpu/gpu-mc-dropout.js';
 import { GpuSegmenter } from '../../src/model/inference/gpu/gpu-segmenter.js';
 import { InferenceNetwork } from '../../src/model/inference/inference.js';
 import { McDropout } from '../../src/model/inference/mc-dropout.js';
@@ -81,6 +82,25 @@ describe.skipIf(typeof gpu === 'string')(`MC dropout on WebGPU, ${where}`, () =>
     expect(rest).toEqual({ ...size, classes: 5 });
     expect(largestDifference(data, await onCpu(frame(1), draws))).toBeLessThanOrEqual(STEP);
     await segmenter.close();
+  });
+
+  test('draws in groups, the last a smaller one, give the map of draws in one', async () => {
+    const { width, height } = size;
+    // The decoder's 128 + 24 channels of two draws and a half.
+    const twoDraws = 2.5 * 4 * 152 * Math.ceil(width / 4) * Math.ceil(height / 4);
+    const maps: Uint16Array[] = [];
+    for (const largest of [twoDraws, undefined]) {
+      const mcDropout = await GpuMcDropout.create(one, network, { draws: 5, seed: 9 }, largest);
+      const map = await mcDropout.kernels.allocate(size);
+      // What an earlier frame left is forgotten.
+      mcDropout.submit(frame(2), map);
+      mcDropout.submit(frame(1), map);
+      maps.push(await mcDropout.kernels.read(map));
+      map.destroy();
+      mcDropout.dispose();
+    }
+    expect(largestDifference(maps[0]!, maps[1]!)).toBeLessThanOrEqual(STEP);
+    expect(largestDifference(maps[0]!, await onCpu(frame(1), 5))).toBeLessThanOrEqual(STEP);
   });
 
   test('a map on the GPU is the map that is read, and bins alike', async () => {
@@ -162,6 +182,23 @@ describe.skipIf(typeof gpu === 'string')(`MC dropout on WebGPU, ${where}`, () =>
     await segmenter.close();
     expect(tf.memory().numTensors).toBe(before);
     expect(tf.getBackend()).toBe('wasm');
+  });
+
+  test('a frame without room is refused in one sentence, a broken one by its own; others go on', async () => {
+    const segmenter = await segmenterOn(one, 1);
+    const width = 8192;
+    const height = Math.ceil(one.device.limits.maxStorageBufferBindingSize / (4 * 5 * width)) + 1;
+    const large = segmenter.predict({ ...frame(1), width, height });
+    const broken = segmenter.predict({ ...frame(1), width: size.width + 1 });
+    const whole = segmenter.predict(frame(1));
+    await expect(large).rejects.toMatchObject({
+      kind: 'memory',
+      message: expect.stringMatching(/^.* has no room for \d+ MiB more\.$/),
+    });
+    await expect(broken).rejects.toThrow('expected 46×31×3 bytes of colour, got 4185');
+    expect((await whole).width).toBe(size.width);
+    for (let id = 0; id < 2 * segmenter.concurrency; id++) await segmenter.predict(frame(id));
+    await segmenter.close();
   });
 
   test('once closed, what waits and what is asked for are rejected', async () => {

@@ -5,6 +5,7 @@ import { openGpu } from '../../gpu/device.js';
 import { GpuError } from '../../gpu/errors.js';
 import {
   type BackendChoice,
+  type BackendName,
   type ChosenBackend,
   chooseBackend,
   giveUpGpu,
@@ -89,6 +90,13 @@ export async function createSegmenter(options: SegmenterOptions): Promise<Segmen
  * @throws GpuError of kind `missing` if WebGPU is asked for by name and cannot be had
  */
 export async function inferenceBackend(model: Model, choice: BackendChoice = 'auto'): Promise<ChosenBackend> {
-  if (model.kind === 'deeplab' || choice === 'wasm' || choice === 'cpu') return chooseBackend(choice);
+  if (model.kind === 'deeplab' || possibleBackends(model, choice)[0] === choice) return chooseBackend(choice);
   return { name: 'wasm', reason: 'a TensorFlow.js model runs on no GPU here' };
+}
+
+/** What `inferenceBackend` may give, on this machine or another. */
+export function possibleBackends(model: Model, choice: BackendChoice): readonly BackendName[] {
+  if (choice === 'wasm' || choice === 'cpu') return [choice];
+  if (model.kind !== 'deeplab') return ['wasm'];
+  return choice === 'webgpu' ? ['webgpu'] : ['webgpu', 'wasm'];
 }

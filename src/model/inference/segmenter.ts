@@ -1,5 +1,5 @@
 import type { Frame } from '../../frame.js';
-import type { ProbabilityMap } from '../probability-map.js';
+import type { GpuProbabilityMap, ProbabilityMap } from '../probability-map.js';
 
 /** Turns frames into probability maps (paper, Eq. 1), and into features to compare them by. */
 export interface Segmenter {
@@ -16,11 +16,17 @@ export interface Segmenter {
    */
   predict(frame: Frame): Promise<ProbabilityMap>;
   /**
+   * As `predict`, but the map stays on the GPU, in single precision: for `GpuBinner`. Resolves when its making is
+   * submitted. Segmenters asked for by the name `webgpu` alone have it.
+   * @throws GpuError where the GPU was lost or its memory does not do
+   */
+  predictOnGpu?(frame: Frame): Promise<GpuProbabilityMap>;
+  /**
    * The decoder's last feature maps, dropout off, averaged over all pixels: one value a channel, 64 of the slim head
    * and 256 of the full one. Reads `colour` only before it first yields.
    * @throws UserError if the network is a TensorFlow.js model, whose decoder nobody knows
    */
   describe(frame: Frame): Promise<Float32Array>;
-  /** Ends the workers. */
+  /** Ends the workers, or gives back what it holds of the GPU, which stays open. */
   close(): Promise<void>;
 }

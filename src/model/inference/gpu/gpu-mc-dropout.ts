@@ -10,7 +10,7 @@ import { MapKernels } from './map-kernels.js';
 
 /**
  * The largest tensor of a group of draws, bytes. tfjs keeps some eight times as much: 20 draws of the full head at 320×240
- * go in two groups, and take 0.5 GB rather than 1.
+ * go in two groups, and take 0.56 GB rather than 1.01.
  */
 const LARGEST_TENSOR = 64 * 2 ** 20;
 
@@ -25,13 +25,21 @@ export class GpuMcDropout {
     private readonly options: McDropoutOptions,
     private readonly inference: InferenceNetwork,
     readonly kernels: MapKernels,
+    private readonly largestTensor: number,
   ) {}
 
-  static async create(gpu: Gpu, network: Network, options: McDropoutOptions): Promise<GpuMcDropout> {
+  /** @param largestTensor the most bytes of a tensor of several draws */
+  static async create(
+    gpu: Gpu,
+    network: Network,
+    options: McDropoutOptions,
+    largestTensor = LARGEST_TENSOR,
+  ): Promise<GpuMcDropout> {
     tf.enableProdMode();
     const tensors = WebGpuTensors.start(gpu);
     const kernels = await MapKernels.create(gpu, network.config.classes);
-    return new GpuMcDropout(tensors, network, options, new InferenceNetwork(network, 'stock'), kernels);
+    const inference = new InferenceNetwork(network, 'stock');
+    return new GpuMcDropout(tensors, network, options, inference, kernels, largestTensor);
   }
 
   /**
@@ -82,7 +90,7 @@ export class GpuMcDropout {
     const { draws } = this.options;
     const channels = this.network.tensors.get('decoder/refine1/point/weights')!.shape[2];
     const bytes = 4 * channels * Math.ceil(width / 4) * Math.ceil(height / 4);
-    const room = Math.min(LARGEST_TENSOR, this.tensors.gpu.device.limits.maxStorageBufferBindingSize);
+    const room = Math.min(this.largestTensor, this.tensors.gpu.device.limits.maxStorageBufferBindingSize);
     const most = Math.max(1, Math.floor(room / bytes));
     const groups = Math.max(1, Math.ceil(draws / most));
     return Math.max(1, Math.ceil(draws / groups));

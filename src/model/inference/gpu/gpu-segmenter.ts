@@ -1,27 +1,13 @@
 import type { Frame } from '../../../frame.js';
 import type { Gpu } from '../../../gpu/device.js';
 import type { Network } from '../../network.js';
-import type { ProbabilityMap } from '../../probability-map.js';
+import type { GpuProbabilityMap, ProbabilityMap } from '../../probability-map.js';
 import type { McDropoutFrame, McDropoutOptions } from '../mc-dropout.js';
 import type { Segmenter } from '../segmenter.js';
 import { GpuMcDropout } from './gpu-mc-dropout.js';
 
 /** Frames whose work is submitted and not done: enough that the GPU never waits for the CPU between two of them. */
 const IN_FLIGHT = 3;
-
-/** A probability map that never left the GPU. */
-export interface GpuProbabilityMap {
-  readonly width: number;
-  readonly height: number;
-  readonly classes: number;
-  /**
-   * H×W×C, pixel-major, f32, as `GpuBinner.bin` takes it; usage STORAGE and COPY_SRC. Holds the map for whatever is
-   * submitted from now on; whether its making failed, the next reading of the GPU tells. The segmenter's.
-   */
-  readonly buffer: GPUBuffer;
-  /** Gives the buffer back, once, when all that reads it has been submitted. Later frames wait for their turn until then. */
-  release(): void;
-}
 
 /**
  * MC dropout on the GPU. A device belongs to one thread, that which opened it, so there are no workers: frames in flight
@@ -60,12 +46,14 @@ export class GpuSegmenter implements Segmenter {
 
   /** @throws GpuError where the GPU was lost or its memory does not do */
   async predict(frame: Frame): Promise<ProbabilityMap> {
-    const map = await this.predictOnGpu(frame);
+    const { classes } = this;
+    const { width, height } = frame;
+    const buffer = await this.#submit(frame);
     try {
-      const { width, height, classes, buffer } = map;
       return { width, height, classes, data: await this.mcDropout.kernels.read(buffer) };
     } finally {
-      map.release();
+      this.#giveBack(buffer);
+      this.#leave();
     }
   }
 
@@ -75,19 +63,14 @@ export class GpuSegmenter implements Segmenter {
    */
   async predictOnGpu(frame: Frame): Promise<GpuProbabilityMap> {
     const { classes } = this;
-    const { scene, id, width, height } = frame;
-    const own: McDropoutFrame = { scene, id, width, height, colour: new Uint8Array(frame.colour) };
-    await this.#enter();
-    let buffer: GPUBuffer | undefined;
-    try {
-      buffer = await this.#take(own);
-      const map = buffer;
-      await this.#attempt(() => this.mcDropout.submit(own, map));
-      return { width, height, classes, buffer, release: () => this.#release(map) };
-    } catch (error) {
-      this.#release(buffer);
-      throw error;
-    }
+    const { width, height } = frame;
+    const buffer = await this.#submit(frame);
+    const release = () => {
+      this.#giveBack(buffer);
+      // Else frames could be submitted without end while the GPU is at the first.
+      void this.#submittedWorkDone().then(() => this.#leave());
+    };
+    return { width, height, classes, buffer, release };
   }
 
   async describe(frame: Frame): Promise<Float32Array> {
@@ -97,7 +80,7 @@ export class GpuSegmenter implements Segmenter {
     try {
       return await this.#attempt(() => this.mcDropout.describe(image));
     } finally {
-      this.#leaveWhenDone();
+      this.#leave();
     }
   }
 
@@ -119,21 +102,34 @@ export class GpuSegmenter implements Segmenter {
     else await new Promise<void>((enter, reject) => this.#waiting.push({ enter, reject }));
   }
 
-  #release(map: GPUBuffer | undefined): void {
-    if (map !== undefined) {
-      if (this.#isClosed) map.destroy();
-      else this.#free.push(map);
-    }
-    this.#leaveWhenDone();
+  /** Frees a place, or hands it on. */
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next) next.enter();
+    else this.#places++;
   }
 
-  /** Frees a place, or hands it on, when all that was submitted until now is done. */
-  #leaveWhenDone(): void {
-    void this.#submittedWorkDone().then(() => {
-      const next = this.#waiting.shift();
-      if (next) next.enter();
-      else this.#places++;
-    });
+  /** Takes a place and submits a frame's work. The caller gives the buffer back and leaves. */
+  async #submit(frame: Frame): Promise<GPUBuffer> {
+    const { scene, id, width, height } = frame;
+    const own: McDropoutFrame = { scene, id, width, height, colour: new Uint8Array(frame.colour) };
+    await this.#enter();
+    let buffer: GPUBuffer | undefined;
+    try {
+      const map = await this.#take(own);
+      buffer = map;
+      await this.#attempt(() => this.mcDropout.submit(own, map));
+      return map;
+    } catch (error) {
+      if (buffer !== undefined) this.#giveBack(buffer);
+      this.#leave();
+      throw error;
+    }
+  }
+
+  #giveBack(map: GPUBuffer): void {
+    if (this.#isClosed) map.destroy();
+    else this.#free.push(map);
   }
 
   /** Of a lost device too. */
