@@ -146,7 +146,7 @@ async function loadWebGpu(): Promise<typeof import('./webgpu-tensors.js')> {
   try {
     return await import('./webgpu-tensors.js');
   } catch (error) {
-    const [reason] = (error as Error).message.split('\n');
+    const [reason] = (error as Error).message.split(/\n| imported from /);
     throw new GpuError(
       'missing',
       `The package @tensorflow/tfjs-backend-webgpu does not load here: ${reason}.`,
