@@ -80,10 +80,7 @@ const learnCommand = addRunOptions(
   ['seed', 'workers', ...LEARN_OPTIONS],
 );
 addLearningOptions(learnCommand)
-  .addHelpText(
-    'after',
-    example('viewal learn my-recording --out runs/learning --rounds 6 --budget 2%'),
-  )
+  .addHelpText('after', example('viewal learn my-recording --out runs/learning --rounds 6 --budget 2%'))
   .action(async (recording: string, values: { out: string }) => {
     const { learn, openLearning, roundTable } = await load();
     const learning = await openLearning(
