@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { percent } from '../src/percent.js';
 import { acquireStage, seedLabels } from '../src/stages/acquire.js';
 import type { Learning } from '../src/stages/learning.js';
 import { openRound, type Round, readLabels, roundFolder, writeLabels } from '../src/stages/round.js';
@@ -77,6 +78,5 @@ function roundRow(
 }
 
 function sayRound({ round, regions, labelled_share, miou, test_frames }: RoundRow): string {
-  const percent = (share: number | null) => (share === null ? '–' : `${(100 * share).toFixed(1)} %`);
   return `round ${round}: ${regions} regions labelled, ${percent(labelled_share)} of the pool; mIoU on ${test_frames} test frames ${percent(miou)}`;
 }

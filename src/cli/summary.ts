@@ -1,6 +1,7 @@
 import Table from 'cli-table3';
 import type { Compared } from '../../pipelines/compare.js';
 import type { Replayed } from '../../pipelines/replay.js';
+import { percent } from '../percent.js';
 import { sayRun } from '../stages/round-progress.js';
 import type { Run } from '../stages/run.js';
 import { trainsNetwork } from '../stages/run-state.js';
@@ -10,13 +11,18 @@ import { type ComparisonRow, FRAMES, type RoundRow, type SelectionRow } from '..
 /** Picks shown on the terminal; the table in the run folder has them all. */
 const SHOWN = 10;
 
+/** How all our tables look: no colours, and no lines between rows. */
+const PLAIN = {
+  style: { head: [], border: [] },
+  chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+};
+
 /** The first picks as a table. */
 export function pickTable(selections: readonly SelectionRow[]): string {
   if (selections.length === 0) return 'Nothing to select: every superpixel is labelled, or none has depth.';
   const table = new Table({
     head: ['#', 'scene', 'frame', 'superpixel', 'pixels', 'entropy', 'divergence', 'trigger', 'other views'],
-    style: { head: [], border: [] },
-    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+    ...PLAIN,
     colAligns: ['right', 'left', 'left', 'right', 'right', 'right', 'right', 'right', 'right'],
   });
   for (const pick of selections.slice(0, SHOWN))
@@ -39,8 +45,7 @@ export function pickTable(selections: readonly SelectionRow[]): string {
 export function roundTable(rounds: readonly RoundRow[]): string {
   const table = new Table({
     head: ['round', 'regions', 'labelled', 'minutes', 'mIoU', 'pixel accuracy'],
-    style: { head: [], border: [] },
-    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+    ...PLAIN,
     colAligns: ['right', 'right', 'right', 'right', 'right', 'right'],
   });
   for (const row of rounds)
@@ -59,8 +64,7 @@ export function roundTable(rounds: readonly RoundRow[]): string {
 export function comparisonSummary({ strategies, failed }: Compared): string {
   const table = new Table({
     head: ['#', 'strategy', 'seeds', 'labelled', 'mIoU', 'labels for 95 % of full training'],
-    style: { head: [], border: [] },
-    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+    ...PLAIN,
     colAligns: ['right', 'left', 'right', 'right', 'right', 'right'],
   });
   for (const row of strategies)
@@ -85,10 +89,6 @@ function labelsNeeded(row: ComparisonRow): string {
 function range(mean: number | null, min: number | null, max: number | null): string {
   const bare = (share: number | null) => (share === null ? '–' : (100 * share).toFixed(1));
   return mean === null || min === max ? percent(mean) : `${percent(mean)} (${bare(min)} to ${bare(max)})`;
-}
-
-function percent(share: number | null): string {
-  return share === null ? '–' : `${(100 * share).toFixed(1)} %`;
 }
 
 /** What was done, what was left out, and where things are. */

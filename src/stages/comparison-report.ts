@@ -6,7 +6,6 @@ import { runsOf, type UnfinishedRun } from '../comparison/runs.js';
 import { BadFrameError } from '../errors.js';
 import { isMissing, writeFileAtomically } from '../files.js';
 import { frameName } from '../frame.js';
-import { digest } from '../hash.js';
 import { regionOf } from '../labels/label-row.js';
 import { paint } from '../labels/paint.js';
 import { compareCommand, kebab, type OptionValue } from '../report/command-line.js';
@@ -20,16 +19,14 @@ import {
 import { comparisonPlots, comparisonTables, renderComparison } from '../report/strategy-comparison/page.js';
 import { drawPicked, MOST_PICTURES } from '../report/strategy-comparison/picked.js';
 import { STRATEGIES } from '../strategies/index.js';
-import { readParquet, writeParquet } from '../tables/parquet.js';
+import { keepParquet } from '../tables/parquet.js';
 import {
   COMPARISON,
   type ComparisonRow,
   type LabelRow,
-  type ParquetSchema,
   REGION_CLASSES,
   ROUNDS,
   type RoundRow,
-  type Row,
   type RunRow,
 } from '../tables/schemas.js';
 import { VERSION } from '../version.js';
@@ -59,9 +56,9 @@ export async function comparisonReport(
   const { folder } = comparison;
   const content = await contentOf(comparison, runs);
   const tables = comparisonTables(content);
-  await keepTable(folder.runFile(ROUNDS.name), ROUNDS, [...content.full, ...content.rounds]);
-  await keepTable(folder.runFile(COMPARISON.name), COMPARISON, tables.comparison);
-  await keepTable(folder.runFile(REGION_CLASSES.name), REGION_CLASSES, tables.regionClasses);
+  await keepParquet(folder.runFile(ROUNDS.name), ROUNDS, [...content.full, ...content.rounds]);
+  await keepParquet(folder.runFile(COMPARISON.name), COMPARISON, tables.comparison);
+  await keepParquet(folder.runFile(REGION_CLASSES.name), REGION_CLASSES, tables.regionClasses);
   for (const [file, svg] of comparisonPlots(content)) {
     const path = join(folder.path, 'plots', file);
     // The bitmap first: where the drawing is current, so is its bitmap.
@@ -78,15 +75,6 @@ export async function comparisonReport(
 
 export function comparisonPage({ folder }: Pick<Comparison, 'folder'>): string {
   return join(folder.path, 'compare.html');
-}
-
-async function keepTable<S extends ParquetSchema>(
-  file: string,
-  schema: S,
-  rows: readonly Row<S>[],
-): Promise<void> {
-  const key = digest(schema.name, VERSION, rows);
-  if ((await readParquet(file, schema, key)) === undefined) await writeParquet(file, schema, key, rows);
 }
 
 async function textOf(path: string): Promise<string | undefined> {

@@ -1,6 +1,5 @@
 import { UserError } from '../errors.js';
-import { digest } from '../hash.js';
-import { readParquet, writeParquet } from '../tables/parquet.js';
+import { keepParquet, readParquet } from '../tables/parquet.js';
 import { ROUNDS, type RoundRow, RUNS, type RunRow } from '../tables/schemas.js';
 import { type Comparison, type ComparisonRun, FULL, learningOf, runFolder } from './comparison.js';
 
@@ -34,9 +33,7 @@ export function isAsked({ strategies, seeds }: Comparison, { strategy, seed }: C
 
 /** Writes the table where it says something else. */
 export async function writeRuns({ folder }: Comparison, runs: readonly RunRow[]): Promise<void> {
-  const key = digest(runs);
-  const file = folder.runFile(RUNS.name);
-  if ((await readParquet(file, RUNS, key)) === undefined) await writeParquet(file, RUNS, key, runs);
+  await keepParquet(folder.runFile(RUNS.name), RUNS, runs);
 }
 
 /** The rounds that a run has measured; none where they cannot be read. */

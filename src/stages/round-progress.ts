@@ -1,3 +1,4 @@
+import { percent } from '../percent.js';
 import type { RoundRow, RunRow } from '../tables/schemas.js';
 import { type Comparison, type ComparisonRun, FULL } from './comparison.js';
 import { readRounds } from './comparison-runs.js';
@@ -82,8 +83,4 @@ function roundsOf({ rounds }: RunRow): number {
 
 export function sayRun({ strategy, seed }: ComparisonRun): string {
   return strategy === FULL ? `full training, seed ${seed}` : `${strategy}, seed ${seed}`;
-}
-
-function percent(share: number | null): string {
-  return share === null ? '–' : `${(100 * share).toFixed(1)} %`;
 }

@@ -7,6 +7,7 @@ import type { ImageSet } from '../model/training/samples.js';
 import { initialState, type TrainingState } from '../model/training/state.js';
 import { Trainer } from '../model/training/trainer.js';
 import type { Backbone } from '../model/weights/backbone.js';
+import { percent } from '../percent.js';
 import type { FrameEntry } from '../sources/recording.js';
 import { pretrainedBackbone, startingNetwork, whyRandom } from './initialise.js';
 import { labelledImages } from './labelled-images.js';
@@ -203,10 +204,6 @@ function requireFinite({ network }: TrainingState): void {
 
 function diverged(how: string): UserError {
   return new UserError(`Training diverged: ${how}; expected a lower --learning-rate.`);
-}
-
-function percent(share: number): string {
-  return Number.isNaN(share) ? '–' : `${(100 * share).toFixed(1)} %`;
 }
 
 function converged({ best, options, step }: TrainingState): string {

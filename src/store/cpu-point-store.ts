@@ -1,7 +1,13 @@
 import { BadFrameError, UserError } from '../errors.js';
 import { ENTROPY_SCALE, LOG_SCALE, MAX_PIXELS, MIN_P, P_SCALE } from './fixed-point.js';
 import { type Incidences, rayOffset } from './incidences.js';
-import type { PointStore, Points, SuperpixelScores, VoxelSums } from './point-store.js';
+import {
+  allocatePoints,
+  type PointStore,
+  type Points,
+  type SuperpixelScores,
+  type VoxelSums,
+} from './point-store.js';
 import { VoxelTable } from './voxel-table.js';
 
 const CHUNK_BITS = 12;
@@ -81,14 +87,7 @@ export class CpuPointStore implements PointStore {
         voxels.coordinate(a, 1) - voxels.coordinate(b, 1) ||
         voxels.coordinate(a, 2) - voxels.coordinate(b, 2),
     );
-    const points: Points = {
-      classes: C,
-      voxels: new Int32Array(3 * order.length),
-      pixels: new Uint32Array(order.length),
-      frames: new Uint32Array(order.length),
-      sumP: new Uint32Array(order.length * C),
-      sumNegLog: new Uint32Array(order.length * C),
-    };
+    const points = allocatePoints(C, order.length);
     order.forEach((id, i) => {
       const chunk = this.#chunks[id >>> CHUNK_BITS];
       const at = (id & CHUNK_MASK) * this.#stride;

@@ -13,7 +13,13 @@ import {
   wgsl,
 } from './gpu/point-table.js';
 import type { Incidences } from './incidences.js';
-import type { PointStore, Points, SuperpixelScores, VoxelSums } from './point-store.js';
+import {
+  allocatePoints,
+  type PointStore,
+  type Points,
+  type SuperpixelScores,
+  type VoxelSums,
+} from './point-store.js';
 
 /** Words of a superpixel in `scores` (score.wgsl). */
 const SCORE_WORDS = 8;
@@ -518,14 +524,7 @@ function pointsOf(chunks: readonly Uint32Array[], C: number): Points {
       a.chunk[a.at + 1] - b.chunk[b.at + 1] ||
       a.chunk[a.at + 2] - b.chunk[b.at + 2],
   );
-  const points: Points = {
-    classes: C,
-    voxels: new Int32Array(3 * found.length),
-    pixels: new Uint32Array(found.length),
-    frames: new Uint32Array(found.length),
-    sumP: new Uint32Array(found.length * C),
-    sumNegLog: new Uint32Array(found.length * C),
-  };
+  const points = allocatePoints(C, found.length);
   found.forEach(({ chunk, at }, i) => {
     points.voxels.set(chunk.subarray(at, at + 3), 3 * i);
     points.pixels[i] = chunk[at + 4];

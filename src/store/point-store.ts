@@ -15,6 +15,18 @@ export interface Points {
   readonly sumNegLog: Uint32Array;
 }
 
+/** Room for so many voxels, all zero, to be filled in order. */
+export function allocatePoints(classes: number, count: number): Points {
+  return {
+    classes,
+    voxels: new Int32Array(3 * count),
+    pixels: new Uint32Array(count),
+    frames: new Uint32Array(count),
+    sumP: new Uint32Array(count * classes),
+    sumNegLog: new Uint32Array(count * classes),
+  };
+}
+
 /**
  * Scores of a frame's superpixels, each the mean over the superpixel's pixels with depth; NaN where it has none.
  * Index = superpixel id.

@@ -2,6 +2,8 @@ import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'h
 import parquetjs from 'parquetjs-lite';
 import { UserError } from '../errors.js';
 import { isMissing, writeAtomically } from '../files.js';
+import { digest } from '../hash.js';
+import { VERSION } from '../version.js';
 import type { ParquetColumn, ParquetSchema, Row } from './schemas.js';
 
 /** Name under which a file's metadata carries the digest of what it was computed from. */
@@ -42,6 +44,16 @@ export async function writeParquet<S extends ParquetSchema>(
     for (const row of rows) await writer.appendRow(row);
     await writer.close();
   });
+}
+
+/** Writes a Parquet file that depends on its rows alone; one that holds the same rows already is left as it is. */
+export async function keepParquet<S extends ParquetSchema>(
+  path: string,
+  schema: S,
+  rows: readonly Row<S>[],
+): Promise<void> {
+  const key = digest(schema.name, VERSION, rows);
+  if ((await readParquet(path, schema, key)) === undefined) await writeParquet(path, schema, key, rows);
 }
 
 /**
