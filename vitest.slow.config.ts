@@ -5,6 +5,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     globalSetup: 'test/temporary-folder.ts',
+    setupFiles: 'test/same-cases.ts',
     // Weights that this user has imported must not make tests come out otherwise.
     env: { VIEWAL_CACHE: join(tmpdir(), `viewal-no-cache-${process.pid}`) },
     include: ['test/slow/**/*.test.ts'],
