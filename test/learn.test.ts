@@ -8,6 +8,7 @@ import { frameName, IGNORE } from '../src/frame.js';
 import { loadNetwork } from '../src/model/checkpoint.js';
 import type { Segmenter } from '../src/model/inference/segmenter.js';
 import { toHalves } from '../src/model/probability-map.js';
+import { segment } from '../src/operators/segment.js';
 import { seedLabels } from '../src/stages/acquire.js';
 import { openLearning } from '../src/stages/learning.js';
 import type { GivenLearning } from '../src/stages/learning-options.js';
@@ -216,7 +217,8 @@ test('views that agree with the ground truth give it as pseudo-labels, and are a
       return { ...SIZE, classes, data: toHalves(p) };
     },
   };
-  const network = { key: 'knows', segmenter: async () => knowing as Segmenter };
+  const segmenter = async () => knowing as Segmenter;
+  const network = { key: 'knows', segmenter, maps: { onCpu: segment(segmenter), onGpu: undefined } };
   const pool = await roundPool(round, network, 1, SILENT.begin('choose', 0, 'frames'));
   await lastValueFrom(pool.surfaces());
   expect(asked).toBe(learning.pool.frames.length);

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { replay } from '../pipelines/replay.js';
@@ -5,7 +6,7 @@ import { select } from '../pipelines/stages.js';
 import { closeGpu } from '../src/gpu/device.js';
 import { SILENT } from '../src/stages/monitor.js';
 import { openRun } from '../src/stages/run.js';
-import { QUICK, smallRecording, temporaryFolder } from './sample.js';
+import { digestsOf, QUICK, smallRecording, temporaryFolder } from './sample.js';
 import { gpu, where } from './store/gpu-setting.js';
 
 describe.skipIf(typeof gpu === 'string')(`a replay, ${where}`, () => {
@@ -27,8 +28,15 @@ describe.skipIf(typeof gpu === 'string')(`a replay, ${where}`, () => {
     expect(named(selections)).toEqual(named(expected.selections));
     expect(selections.length).toBeGreaterThan(3);
 
-    // Stored maps serve whatever auto would choose now.
-    const again = await openRun(join(folder, 'webgpu'), { backend: 'auto' }, { recording, resume: true });
-    expect(await select(again)).toEqual(selections);
+    // Stored maps serve whatever auto would choose now, and the CPU makes the GPU's bits of them.
+    const path = join(folder, 'webgpu');
+    const binned = ['incidences', 'points'];
+    const before = await digestsOf(path, binned);
+    for (const table of [...binned, 'frames', 'scores', 'picks'])
+      await rm(join(path, table), { recursive: true });
+    const again = await openRun(path, { backend: 'auto' }, { recording, resume: true });
+    expect(named(await select(again))).toEqual(named(selections));
+    expect(await digestsOf(path, binned)).toEqual(before);
+    expect(Object.keys(before)).toHaveLength(2 * 3 + 2);
   });
 });

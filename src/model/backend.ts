@@ -19,12 +19,16 @@ export interface ChosenBackend {
   readonly reason: string;
 }
 
-/** Why `auto` takes the GPU no more in this process. */
 let givenUp: GpuError | undefined;
 
 /** The GPU failed under `auto`: later choices are made without it, so that it is tried, and told of, once. */
 export function giveUpGpu(error: GpuError): void {
   givenUp ??= error;
+}
+
+/** Why `auto` takes the GPU no more in this process, if it does not. */
+export function gpuGivenUp(): GpuError | undefined {
+  return givenUp;
 }
 
 /**

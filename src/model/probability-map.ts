@@ -22,6 +22,8 @@ export interface GpuProbabilityMap extends Size {
    * segmenter.
    */
   readonly buffer: GPUBuffer;
+  /** Copies the map to the CPU, before it is released. @throws GpuError where its making failed */
+  read(): Promise<ProbabilityMap>;
   /** Gives the buffer back, once, when all that reads it has been submitted. Later frames wait for their turn until then. */
   release(): void;
 }

@@ -8,10 +8,11 @@ import type { BinnedFrame } from '../tables/frame-tables.js';
  * @param storeOf the store of the frame's scene, made at its first frame
  */
 export function integrate(
-  storeOf: (frame: BinnedFrame) => PointStore,
+  storeOf: (frame: BinnedFrame) => Promise<PointStore>,
 ): OperatorFunction<BinnedFrame, BinnedFrame> {
   return concatMap(async (frame) => {
-    await storeOf(frame).integrate(frame.incidences, frameName(frame));
+    const store = await storeOf(frame);
+    await store.integrate(frame.incidences, frameName(frame));
     return frame;
   });
 }

@@ -16,7 +16,7 @@ export async function inferScene(
   source: ProbabilitySource,
   progress: Progress,
 ): Promise<void> {
-  const infer = pipe(readFrames(run.recording, run.size), segmentation(run, scene, source));
+  const infer = pipe(readFrames(run.recording, run.size), segmentation(run, scene, source).onCpu);
   await lastValueFrom(
     pull(scene.entries, inFlight(run), (entry) =>
       of(entry).pipe(

@@ -1,15 +1,28 @@
+import type { OperatorFunction } from 'rxjs';
+import type { Frame } from '../frame.js';
 import { createSegmenter, inferenceBackend, possibleBackends } from '../model/inference/create-segmenter.js';
 import { loadModel } from '../model/inference/model-folder.js';
 import type { Segmenter } from '../model/inference/segmenter.js';
 import { segmenterKey } from '../model/inference/segmenter-key.js';
+import type { GpuProbabilityMap, ProbabilityMap } from '../model/probability-map.js';
+import { segment } from '../operators/segment.js';
+import { segmentOnGpu } from '../operators/segment-on-gpu.js';
 import type { Monitor } from './monitor.js';
 import type { Run } from './run.js';
+
+/** Gives frames their probability maps. */
+export interface Segmentation {
+  readonly onCpu: OperatorFunction<Frame, ProbabilityMap>;
+  /** The same maps, but those that are made now stay on the GPU; undefined where the network is not there. */
+  readonly onGpu: OperatorFunction<Frame, ProbabilityMap | GpuProbabilityMap> | undefined;
+}
 
 /** The network of a model folder, started when first asked for. */
 export interface StageNetwork {
   /** As `Segmenter.key`, known before anything is started. */
   readonly key: string;
   readonly segmenter: () => Promise<Segmenter>;
+  readonly maps: Segmentation;
   /** Ends what was started. */
   close(): Promise<void>;
 }
@@ -33,11 +46,16 @@ export async function stageNetwork(
     const wanted = { model, draws, seed, backend, size, onFallback };
     return createSegmenter({ ...wanted, ...(workers ? { workers } : {}) });
   };
+  const segmenter = () => {
+    started ??= start();
+    return started;
+  };
   return {
     key: segmenterKey(model, { draws, seed }, name),
-    segmenter: () => {
-      started ??= start();
-      return started;
+    segmenter,
+    maps: {
+      onCpu: segment(segmenter),
+      onGpu: name === 'webgpu' ? segmentOnGpu(segmenter) : undefined,
     },
     close: async () => (await started?.catch(() => undefined))?.close(),
   };

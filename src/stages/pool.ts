@@ -2,7 +2,6 @@ import { concatMap, filter, map, type Observable, type OperatorFunction, of, tap
 import { type Frame, frameName } from '../frame.js';
 import { pull } from '../operators/pull.js';
 import { readFrames } from '../operators/read-frames.js';
-import { segment } from '../operators/segment.js';
 import { skipBadFrames } from '../operators/skip-bad-frames.js';
 import { random, seedOf } from '../random.js';
 import type { FrameEntry } from '../sources/recording.js';
@@ -25,7 +24,7 @@ import { type LabelledSuperpixels, surfacesOf } from './surfaces.js';
  */
 export async function roundPool(
   { number, run, labels }: Round,
-  network: Pick<StageNetwork, 'key' | 'segmenter'>,
+  network: Omit<StageNetwork, 'close'>,
   images: number,
   progress: Progress,
 ): Promise<Pool> {
@@ -79,7 +78,7 @@ export async function roundPool(
     const isNews = !told.has(scene.name);
     told.add(scene.name);
     const shown = isNews ? progress : SILENT.begin('choose', scene.entries.length, 'frames');
-    return observeScene(isNews ? run : quiet, scene, segment(network.segmenter), shown);
+    return observeScene(isNews ? run : quiet, scene, network.maps, shown);
   };
 
   const consensusViews = (scene: Scene, store: PointStore) =>
@@ -134,7 +133,10 @@ export async function roundPool(
       pull(scenes, 1, (scene) =>
         of(scene).pipe(
           concatMap(observed),
-          concatMap((one) => one.store()),
+          concatMap(async ({ points }) => {
+            points.close(); // asked voxel by voxel, which is the CPU's kind of work
+            return points.onCpu();
+          }),
           concatMap((store) => consensusViews(scene, store)),
         ),
       ),

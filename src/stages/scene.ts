@@ -1,10 +1,10 @@
 import { UserError } from '../errors.js';
 import { frameName } from '../frame.js';
 import type { FrameEntry } from '../sources/recording.js';
-import type { PointStore } from '../store/point-store.js';
 import type { FrameRow, ScoreRow } from '../tables/schemas.js';
 import { type SceneKeys, sceneKeys } from './keys.js';
 import type { Run } from './run.js';
+import type { ScenePoints } from './scene-points.js';
 
 /** A scene on its way through the stages. */
 export interface Scene {
@@ -16,8 +16,7 @@ export interface Scene {
 /** A scene whose frames have been binned and integrated. */
 export interface ObservedScene extends Scene {
   readonly frames: readonly FrameRow[];
-  /** The scene's points; read back from the run folder where they were current. */
-  readonly store: () => Promise<PointStore>;
+  readonly points: ScenePoints;
 }
 
 /** A scene whose superpixels have been scored. */

@@ -5,6 +5,7 @@ import type { PointStore, SuperpixelScores } from '../store/point-store.js';
 import { incidenceTable } from '../tables/frame-tables.js';
 import { readParquet, writeParquet } from '../tables/parquet.js';
 import { type FrameRow, SCORES, type ScoreRow } from '../tables/schemas.js';
+import { gpuOrCpu } from './gpu-or-cpu.js';
 import { storedSuperpixels } from './origins.js';
 import { pairwiseViews } from './pairwise-views.js';
 import type { Run } from './run.js';
@@ -17,21 +18,36 @@ import type { ObservedScene, ScoredScene } from './scene.js';
 export async function scoreScene(run: Run, scene: ObservedScene): Promise<ScoredScene> {
   const file = run.folder.sceneFile(SCORES.name, scene.name, 'parquet');
   const known = await readParquet(file, SCORES, scene.keys.scores);
-  const { name, entries, keys, frames } = scene;
-  if (known !== undefined) return { name, entries, keys, frames, scores: known };
+  const { name, entries, keys, frames, points } = scene;
+  if (known !== undefined) {
+    points.close();
+    return { name, entries, keys, frames, scores: known };
+  }
 
   const used = frames.filter((frame) => frame.used);
-  const rows: ScoreRow[] = [];
-  const score =
+  const { onGpu } = points;
+  const fromStore = async (store: PointStore) => scoreFrames(used, storeScorer(run, scene, store));
+  const rows =
     run.options.views === 'pairwise'
-      ? await pairwiseScorer(run, scene, used)
-      : storeScorer(run, scene, await scene.store());
+      ? await scoreFrames(used, await pairwiseScorer(run, scene, used))
+      : await gpuOrCpu(
+          run,
+          'Scores are computed',
+          onGpu && (async () => fromStore(await onGpu())),
+          async () => fromStore(await points.onCpu()),
+        );
+  points.close();
+  await writeParquet(file, SCORES, scene.keys.scores, rows);
+  return { name, entries, keys, frames, scores: rows };
+}
+
+async function scoreFrames(used: readonly FrameRow[], score: Scorer): Promise<ScoreRow[]> {
+  const rows: ScoreRow[] = [];
   for (const frame of used) {
     rows.push(...scoreRows(frame, await score(frame)));
     await setImmediate(); // let bars be drawn and signals be heard
   }
-  await writeParquet(file, SCORES, scene.keys.scores, rows);
-  return { name, entries, keys, frames, scores: rows };
+  return rows;
 }
 
 type Scorer = (frame: FrameRow) => Promise<SuperpixelScores>;

@@ -1,14 +1,13 @@
 import { map, type OperatorFunction } from 'rxjs';
 import { BadFrameError, UserError } from '../errors.js';
 import { type Frame, frameName } from '../frame.js';
-import type { ProbabilityMap } from '../model/probability-map.js';
-import { segment } from '../operators/segment.js';
+import type { GpuProbabilityMap, ProbabilityMap } from '../model/probability-map.js';
 import { readProbabilities } from '../sources/probability-files.js';
 import { readArrowMetadata } from '../tables/arrow.js';
-import { probabilityTable } from '../tables/frame-tables.js';
+import { type FrameTable, probabilityTable } from '../tables/frame-tables.js';
 import { PROBABILITIES } from '../tables/schemas.js';
 import { sceneKeys } from './keys.js';
-import { networkKeys, stageNetwork } from './network.js';
+import { networkKeys, type Segmentation, stageNetwork } from './network.js';
 import { ownFileOf } from './origins.js';
 import { ownOrStored } from './own-or-stored.js';
 import type { Run } from './run.js';
@@ -18,7 +17,7 @@ import type { Scene } from './scene.js';
 export interface ProbabilitySource {
   /** As `Segmenter.key`, known before anything is started. */
   readonly key: string;
-  readonly compute: OperatorFunction<Frame, ProbabilityMap>;
+  readonly maps: Segmentation;
   /** Ends what was started. */
   close(): Promise<void>;
 }
@@ -60,7 +59,7 @@ async function hasMapsOf(run: Run, key: string): Promise<boolean> {
 }
 
 function refusing(key: string, refuse: (frame: Frame) => ProbabilityMap): ProbabilitySource {
-  return { key, compute: map(refuse), close: async () => {} };
+  return { key, maps: { onCpu: map(refuse), onGpu: undefined }, close: async () => {} };
 }
 
 /** Whether every frame has a map of the user's own, so that no network is needed. */
@@ -80,22 +79,42 @@ export async function hasOwnMaps(run: Run): Promise<boolean> {
  * @throws UserError where the folder holds no network
  */
 export async function networkMaps(run: Run, modelFolder: string): Promise<ProbabilitySource> {
-  const { key, segmenter, close } = await stageNetwork(run, modelFolder, run.options.draws);
-  return { key, compute: segment(segmenter), close };
+  return stageNetwork(run, modelFolder, run.options.draws);
 }
 
 /** Each frame's probability map: the user's own, a stored one, or one from `source`, which is then stored. */
-export function segmentation(
-  run: Run,
-  scene: Scene,
-  source: ProbabilitySource,
-): OperatorFunction<Frame, ProbabilityMap> {
+export function segmentation(run: Run, scene: Scene, { maps }: ProbabilitySource): Segmentation {
   const keysOf = (frame: Frame) => scene.keys.frames.get(frame.id)!;
-  return ownOrStored({
-    table: probabilityTable(run.folder),
-    keyOf: (frame) => keysOf(frame).probabilities,
-    ownOf: (frame) => keysOf(frame).own.probabilities,
-    readOwn: (own, frame) => readProbabilities(own.path, frame),
-    compute: source.compute,
-  });
+  const kept = <Map>(
+    table: FrameTable<Map | ProbabilityMap>,
+    compute: OperatorFunction<Frame, Map | ProbabilityMap>,
+  ) =>
+    ownOrStored({
+      table,
+      keyOf: (frame) => keysOf(frame).probabilities,
+      ownOf: (frame) => keysOf(frame).own.probabilities,
+      readOwn: (own, frame) => readProbabilities(own.path, frame),
+      compute,
+    });
+  const table = probabilityTable(run.folder);
+  return {
+    onCpu: kept(table, maps.onCpu),
+    onGpu: maps.onGpu && kept(writingFromGpu(table), maps.onGpu),
+  };
+}
+
+/** The same table; a map of the GPU is copied from there to be written, and released should that fail. */
+function writingFromGpu(table: FrameTable<ProbabilityMap>): FrameTable<ProbabilityMap | GpuProbabilityMap> {
+  return {
+    read: table.read,
+    async write(frame, key, map) {
+      if ('data' in map) return table.write(frame, key, map);
+      try {
+        await table.write(frame, key, await map.read());
+      } catch (error) {
+        map.release();
+        throw error;
+      }
+    },
+  };
 }

@@ -3,7 +3,12 @@ import type { Gpu } from '../gpu/device.js';
 import { GROUP, KernelModule } from '../gpu/kernels.js';
 import { MAX_PIXELS } from './fixed-point.js';
 import { destroyBatch, uploadVoxels, type VoxelBatch, workgroups } from './gpu/batch.js';
-import { destroyIncidences, type GpuIncidences, uploadIncidences } from './gpu/gpu-incidences.js';
+import {
+  destroyIncidences,
+  type GpuIncidences,
+  refuseFaults,
+  uploadIncidences,
+} from './gpu/gpu-incidences.js';
 import {
   type Operation,
   PointTable,
@@ -467,8 +472,7 @@ function statusOf([count, , failed, missing, full, short, beyond, crowded]: Uint
 
 /** @throws BadFrameError where a frame was not added, for the reasons that the CPU gives */
 function refuse({ full, beyond, crowded }: Status, name: string): void {
-  if (beyond > 0) throw new BadFrameError(name, 'its pose puts points beyond the voxel grid');
-  if (crowded > 0) throw new BadFrameError(name, `${crowded} pixels of one superpixel lie in one voxel`);
+  refuseFaults({ beyond, crowded }, name);
   if (full >= 0)
     throw new BadFrameError(
       name,

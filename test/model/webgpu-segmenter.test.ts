@@ -116,7 +116,9 @@ describe.skipIf(typeof gpu === 'string')(`MC dropout on WebGPU, ${where}`, () =>
     const incidences = await binner.bin(posed, superpixels, map.buffer, 0.05);
     map.release();
     const fromCpu = await binner.bin(posed, superpixels, read, 0.05);
-    expect(await readIncidences(one, incidences)).toEqual(await readIncidences(one, fromCpu));
+    expect(await readIncidences(one, incidences, 'frame')).toEqual(
+      await readIncidences(one, fromCpu, 'frame'),
+    );
     binner.destroy();
     await segmenter.close();
   });

@@ -46,7 +46,7 @@ describe('observe, bin, integrate', () => {
       of(seen.frame).pipe(
         observe(segment(network), cutSuperpixels(6)),
         bin(0.05),
-        integrate(() => store),
+        integrate(async () => store),
       ),
     );
     const withDepth = seen.frame.depth.filter((d) => d > 0).length;

@@ -53,7 +53,7 @@ describe.skipIf(typeof gpu === 'string')(`binning on the GPU, ${where}`, () => {
 
   async function expectSame(binner: GpuBinner, seen: SeenFrame, voxel = VOXEL): Promise<void> {
     const onGpu = await binner.bin(seen.frame, seen.superpixels, seen.probabilities, voxel);
-    expect(await readIncidences(device, onGpu)).toEqual(binned(seen, voxel));
+    expect(await readIncidences(device, onGpu, 'frame')).toEqual(binned(seen, voxel));
     binner.release(onGpu);
   }
 
@@ -90,7 +90,7 @@ describe.skipIf(typeof gpu === 'string')(`binning on the GPU, ${where}`, () => {
       const probabilities = { ...size, classes: 5, data };
       const expected = binned({ frame, superpixels, probabilities }, 0.02);
       const rows = await binner.bin(frame, superpixels, probabilities, 0.02);
-      const found = await readIncidences(device, rows);
+      const found = await readIncidences(device, rows, 'frame');
       binner.release(rows);
       // toEqual takes seconds for arrays of this length.
       for (const column of [
@@ -150,7 +150,7 @@ describe.skipIf(typeof gpu === 'string')(`binning on the GPU, ${where}`, () => {
     const binner = await binnerFor(seen);
     const onGpu = await binner.bin(seen.frame, seen.superpixels, map, VOXEL);
     const rounded = { ...seen, probabilities: { ...seen.probabilities, data: toHalves(values) } };
-    expect(await readIncidences(device, onGpu)).toEqual(binned(rounded));
+    expect(await readIncidences(device, onGpu, 'frame')).toEqual(binned(rounded));
     map.destroy();
   });
 

@@ -17,7 +17,7 @@ export interface Segmenter {
   predict(frame: Frame): Promise<ProbabilityMap>;
   /**
    * As `predict`, but the map stays on the GPU, in single precision: for `GpuBinner`. Resolves when its making is
-   * submitted. Segmenters asked for by the name `webgpu` alone have it.
+   * submitted. Segmenters that are not on WebGPU lack it.
    * @throws GpuError where the GPU was lost or its memory does not do
    */
   predictOnGpu?(frame: Frame): Promise<GpuProbabilityMap>;

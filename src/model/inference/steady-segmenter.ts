@@ -1,6 +1,6 @@
 import type { Frame } from '../../frame.js';
 import { GpuError } from '../../gpu/errors.js';
-import type { ProbabilityMap } from '../probability-map.js';
+import type { GpuProbabilityMap, ProbabilityMap } from '../probability-map.js';
 import type { Segmenter } from './segmenter.js';
 
 /**
@@ -12,9 +12,10 @@ export class SteadySegmenter implements Segmenter {
   #current: Segmenter;
   /** Begun when the first fails, by whichever frame is told first. */
   #replaced: Promise<Segmenter> | undefined;
+  #failure: GpuError | undefined;
 
   /**
-   * @param first whose failures are GpuErrors
+   * @param first on the GPU, its failures are GpuErrors
    * @param second starts the one in its place
    * @param onFailure hears why, once
    */
@@ -42,6 +43,15 @@ export class SteadySegmenter implements Segmenter {
     return this.#ask(frame, (segmenter, asked) => segmenter.predict(asked));
   }
 
+  /**
+   * Of the first alone. When it fails, what else is on the GPU is gone as a rule: whoever wanted a map there begins anew,
+   * and asks for one here by `predict`.
+   */
+  async predictOnGpu(frame: Frame): Promise<GpuProbabilityMap> {
+    if (this.#failure !== undefined) throw this.#failure;
+    return this.first.predictOnGpu!(frame);
+  }
+
   describe(frame: Frame): Promise<Float32Array> {
     return this.#ask(frame, (segmenter, asked) => segmenter.describe(asked));
   }
@@ -65,6 +75,7 @@ export class SteadySegmenter implements Segmenter {
   }
 
   async #replace(error: GpuError): Promise<Segmenter> {
+    this.#failure = error;
     this.onFailure(error);
     this.#current = await this.second();
     return this.#current;

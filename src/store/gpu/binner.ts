@@ -71,20 +71,19 @@ async function compile(gpu: Gpu, classes: number) {
  * neighbour: by estimate one or two in some thousand frames.
  */
 export class GpuBinner {
-  readonly #gpu: Gpu;
   readonly #kernels: Awaited<ReturnType<typeof compile>>;
   readonly #buffers: Buffers;
-  /** Results given back. */
+  /** Results given back, and those not given back yet. */
   readonly #free: GpuIncidences[] = [];
+  readonly #out = new Set<GpuIncidences>();
 
   private constructor(
-    gpu: Gpu,
+    readonly gpu: Gpu,
     readonly size: Size,
     readonly classes: number,
     kernels: Awaited<ReturnType<typeof compile>>,
     buffers: Buffers,
   ) {
-    this.#gpu = gpu;
     this.#kernels = kernels;
     this.#buffers = buffers;
   }
@@ -147,8 +146,9 @@ export class GpuBinner {
     )
       throw new RangeError(`expected a map of ${width}×${height}×${this.classes}`);
     const incidences = await this.#take(superpixels.count);
+    this.#out.add(incidences);
 
-    const gpu = this.#gpu;
+    const { gpu } = this;
     const buffers = this.#buffers;
     gpu.write(buffers.frame, 0, frameWords(frame, voxelSize));
     gpu.write(buffers.slopes, 0, slopes);
@@ -182,13 +182,14 @@ export class GpuBinner {
 
   /** Takes a result back for frames to come. */
   release(incidences: GpuIncidences): void {
+    this.#out.delete(incidences);
     this.#free.push(incidences);
   }
 
-  /** Gives the GPU's memory back, with that of results released; those not released are the caller's to destroy. */
+  /** Gives the GPU's memory back, that of results too. */
   destroy(): void {
     for (const buffer of Object.values(this.#buffers)) buffer.destroy();
-    for (const incidences of this.#free.splice(0)) destroyIncidences(incidences);
+    for (const incidences of [...this.#free, ...this.#out]) destroyIncidences(incidences);
   }
 
   /** Room for a frame's incidences: as many rows and voxels as pixels, in the worst case. */
@@ -200,7 +201,7 @@ export class GpuBinner {
     const room = this.size.width * this.size.height;
     const C = this.classes;
     const storage = (words: number, label: string, more = 0) =>
-      this.#gpu.allocate(4 * words, STORAGE | COPY_SRC | COPY_DST | more, label);
+      this.gpu.allocate(4 * words, STORAGE | COPY_SRC | COPY_DST | more, label);
     return {
       classes: C,
       room,

@@ -1,3 +1,4 @@
+import { BadFrameError } from '../../errors.js';
 import type { Gpu } from '../../gpu/device.js';
 import type { Incidences } from '../incidences.js';
 import { destroyBatch, ROW_WORDS, uploadVoxels, VOXEL_WORDS, type VoxelBatch } from './batch.js';
@@ -57,11 +58,15 @@ export async function uploadIncidences(gpu: Gpu, incidences: Incidences): Promis
 
 /**
  * Copies a frame's incidences to the CPU, in the CPU's order: rows by superpixel, then as a raster scan meets them,
- * voxels as it meets them. What binning found at fault is not told here; the store refuses such a frame.
+ * voxels as it meets them.
+ *
+ * @param name of the frame
+ * @throws BadFrameError where binning found it at fault, for the reasons that `footprintOf` gives
  */
-export async function readIncidences(gpu: Gpu, incidences: GpuIncidences): Promise<Incidences> {
+export async function readIncidences(gpu: Gpu, incidences: GpuIncidences, name: string): Promise<Incidences> {
   const { classes: C, superpixels: R, rowRoom } = incidences;
-  const [rowCount, voxelCount] = await gpu.read(incidences.counts, 4);
+  const [rowCount, voxelCount, beyond, crowded] = await gpu.read(incidences.counts, 4);
+  refuseFaults({ beyond, crowded }, name);
   const [rows, voxels, superpixelPixels, p, negLog, entropy] = await gpu.submitAndRead(
     gpu.device.createCommandEncoder(),
     [
@@ -73,8 +78,7 @@ export async function readIncidences(gpu: Gpu, incidences: GpuIncidences): Promi
       { buffer: incidences.sums, words: rowCount, offset: 8 * C * rowRoom },
     ],
   );
-  const first = (row: number) => ~rows[ROW_WORDS * row + 3] >>> 0;
-  const scan = Array.from({ length: rowCount }, (_, row) => row).sort((a, b) => first(a) - first(b));
+  const scan = inScanOrder(rows);
   const numberOf = new Int32Array(voxelCount).fill(-1);
   const coordinates = new Int32Array(3 * voxelCount);
   const rays = new Uint8Array(voxelCount);
@@ -112,6 +116,29 @@ export async function readIncidences(gpu: Gpu, incidences: GpuIncidences): Promi
     result.sumEntropy[to] = entropy[row];
   }
   return result;
+}
+
+/** Numbers of the rows in the order of their first pixels, of which each row has its own. */
+function inScanOrder(rows: Uint32Array): Uint32Array {
+  const count = rows.length / ROW_WORDS;
+  let last = 0;
+  for (let at = 3; at < rows.length; at += ROW_WORDS) last = Math.max(last, ~rows[at] >>> 0);
+  // By pixel: number of the row that it begins, plus 1.
+  const begins = new Uint32Array(last + 1);
+  for (let row = 0; row < count; row++) begins[~rows[ROW_WORDS * row + 3] >>> 0] = row + 1;
+  const scan = new Uint32Array(count);
+  let next = 0;
+  for (const row of begins) if (row > 0) scan[next++] = row - 1;
+  return scan;
+}
+
+/** @throws BadFrameError for what binning counted, in the words of `footprintOf` */
+export function refuseFaults(
+  { beyond, crowded }: { readonly beyond: number; readonly crowded: number },
+  name: string,
+): void {
+  if (beyond > 0) throw new BadFrameError(name, 'its pose puts points beyond the voxel grid');
+  if (crowded > 0) throw new BadFrameError(name, `${crowded} pixels of one superpixel lie in one voxel`);
 }
 
 export function destroyIncidences(incidences: GpuIncidences): void {

@@ -46,14 +46,11 @@ export class GpuSegmenter implements Segmenter {
 
   /** @throws GpuError where the GPU was lost or its memory does not do */
   async predict(frame: Frame): Promise<ProbabilityMap> {
-    const { classes } = this;
-    const { width, height } = frame;
-    const buffer = await this.#submit(frame);
+    const map = await this.predictOnGpu(frame);
     try {
-      return { width, height, classes, data: await this.mcDropout.kernels.read(buffer) };
+      return await map.read();
     } finally {
-      this.#giveBack(buffer);
-      this.#leave();
+      map.release();
     }
   }
 
@@ -70,7 +67,8 @@ export class GpuSegmenter implements Segmenter {
       // Else frames could be submitted without end while the GPU is at the first.
       void this.#submittedWorkDone().then(() => this.#leave());
     };
-    return { width, height, classes, buffer, release };
+    const read = async () => ({ width, height, classes, data: await this.mcDropout.kernels.read(buffer) });
+    return { width, height, classes, buffer, read, release };
   }
 
   async describe(frame: Frame): Promise<Float32Array> {
