@@ -40,7 +40,7 @@ async function peak(scenes: number, frames: number): Promise<number> {
 }
 
 /** A recording of any length made of links to the sample's frames, in turn. */
-async function linkRecording(folder: string, scenes: number, frames: number): Promise<void> {
+export async function linkRecording(folder: string, scenes: number, frames: number): Promise<void> {
   await mkdir(folder);
   await writeFile(join(folder, 'recording.json'), await readFile(join(SAMPLE, 'recording.json')));
   const rooms = (await readdir(SAMPLE)).filter((name) => name.startsWith('room-')).sort();
