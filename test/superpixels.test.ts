@@ -10,6 +10,7 @@ import { LAB_SCALE, smoothLab } from '../src/superpixels/lab.js';
 import { boundaryRecall, compactness, undersegmentationError } from '../src/superpixels/metrics.js';
 import { CAN_LEAVE, NEIGHBOURS, neighboursWith } from '../src/superpixels/neighbourhood.js';
 import { seeds } from '../src/superpixels/seeds.js';
+import { SuperpixelPool } from '../src/superpixels/superpixel-pool.js';
 import type { Superpixels } from '../src/superpixels/superpixels.js';
 
 /** Ids or labels drawn as rows of digits, `.` for `IGNORE`. */
@@ -367,3 +368,18 @@ describe.skipIf(!existsSync(sample))(
     });
   },
 );
+
+test('threads cut what this one cuts, and refuse what it refuses', async () => {
+  const pool = new SuperpixelPool(2, { count: 12 });
+  const sizes = [20, 31, 44].map((width) => ({ width, height: 30 }));
+  const frames = sizes.map((size, i) => ({
+    ...size,
+    colour: painted(size, (x, y) => [5 * x, 7 * y, 40 * ((x >> 3) % 2) + i]),
+  }));
+  const cut = await Promise.all(frames.map((frame) => pool.cut(frame)));
+  expect(cut).toEqual(frames.map((frame) => seeds(frame.colour, frame, { count: 12 })));
+  const broken = pool.cut({ width: 4, height: 4, colour: new Uint8Array(5) });
+  await expect(broken).rejects.toThrow(UserError);
+  await expect(broken).rejects.toThrow('Expected 4×4 RGB pixels; found 5 bytes.');
+  await pool.close();
+});

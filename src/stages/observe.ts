@@ -4,6 +4,7 @@ import { type Frame, frameName } from '../frame.js';
 import { openGpu } from '../gpu/device.js';
 import type { GpuProbabilityMap, ProbabilityMap } from '../model/probability-map.js';
 import { bin } from '../operators/bin.js';
+import { cutInThreads } from '../operators/cut-in-threads.js';
 import { cutSuperpixels } from '../operators/cut-superpixels.js';
 import { Turns } from '../operators/in-turn.js';
 import { integrate } from '../operators/integrate.js';
@@ -18,6 +19,7 @@ import { CpuPointStore } from '../store/cpu-point-store.js';
 import { GpuBinner } from '../store/gpu/binner.js';
 import { GpuPointStore } from '../store/gpu-point-store.js';
 import type { PointStore } from '../store/point-store.js';
+import { SuperpixelPool } from '../superpixels/superpixel-pool.js';
 import type { Superpixels } from '../superpixels/superpixels.js';
 import { readArrowMetadata } from '../tables/arrow.js';
 import { type BinnedFrame, type FrameInfo, incidenceTable, superpixelTable } from '../tables/frame-tables.js';
@@ -130,11 +132,23 @@ async function observeFramesOnGpu(
     binners.set(classes, binner);
     return binner;
   };
+  // The network leaves the processor to others: this thread has its commands to record, so others cut.
+  const { superpixelCount: count } = run.options;
+  const threads = Math.min(run.options.workers ?? availableParallelism(), IN_FLIGHT_ON_GPU);
+  let cutters: SuperpixelPool | undefined;
+  const cut = cutInThreads(() => {
+    cutters ??= new SuperpixelPool(threads, count === undefined ? {} : { count });
+    return cutters;
+  });
   const look = pipe(
     readFrames(run.recording, run.size),
-    observeOnGpu(segmentation, superpixelsOf(run, scene), binnerOf, run.options.voxel),
+    observeOnGpu(segmentation, superpixelsOf(run, scene, cut), binnerOf, run.options.voxel),
   );
-  await observeFrames(run, scene, IN_FLIGHT_ON_GPU, look, integrateOnGpu(storeOf), seen, progress);
+  try {
+    await observeFrames(run, scene, IN_FLIGHT_ON_GPU, look, integrateOnGpu(storeOf), seen, progress);
+  } finally {
+    await cutters?.close();
+  }
   // Not where that threw: frames in flight may be on their way still. What nobody holds is collected.
   for (const binner of binners.values()) (await binner).destroy();
   const store = await created;
@@ -186,14 +200,18 @@ async function keepPoints(run: Run, scene: Scene, store: PointStore | undefined)
 }
 
 /** Each frame's superpixels: stored ones, the user's own, or cut by SEEDS. */
-export function superpixelsOf(run: Run, scene: Scene): OperatorFunction<Frame, Superpixels> {
+export function superpixelsOf(
+  run: Run,
+  scene: Scene,
+  compute = cutSuperpixels(run.options.superpixelCount),
+): OperatorFunction<Frame, Superpixels> {
   const keysOf = (frame: Frame) => scene.keys.frames.get(frame.id)!;
   return ownOrStored({
     table: superpixelTable(run.shared),
     keyOf: (frame) => keysOf(frame).superpixels,
     ownOf: (frame) => keysOf(frame).own.superpixels,
     readOwn: readOwnSuperpixels,
-    compute: cutSuperpixels(run.options.superpixelCount),
+    compute,
   });
 }
 

@@ -1,10 +1,9 @@
-import { Worker } from 'node:worker_threads';
 import { BadFrameError, UserError } from '../../errors.js';
 import { type Frame, frameName } from '../../frame.js';
+import { WorkerPool } from '../../worker-pool.js';
 import { workerUrl } from '../../worker-url.js';
 import type { ProbabilityMap } from '../probability-map.js';
 import type {
-  InferenceAnswer,
   InferenceAnswers,
   InferenceReply,
   InferenceRequest,
@@ -14,25 +13,9 @@ import type { Model } from './model-folder.js';
 import type { Segmenter } from './segmenter.js';
 import { segmenterKey } from './segmenter-key.js';
 
-interface Task {
-  /** With the pool's own copy of what the worker needs of the frame. */
-  readonly request: InferenceRequest;
-  /** The colours' buffer, which moves to the worker. */
-  readonly colour: ArrayBuffer;
-  readonly resolve: (answer: InferenceAnswer) => void;
-  readonly reject: (error: Error) => void;
-}
-
-/** One thread and the task it is at; `task` undefined while it waits. */
-interface Lane {
-  readonly worker: Worker;
-  task?: Task | undefined;
-}
-
 /**
- * Shares frames among workers, each with its own tfjs, first come first served. A worker that dies takes the
- * pool with it: every frame under way or waiting is rejected with the reason, and so is every later one. So it is
- * with a network that turns out to be unusable, the reason then being a UserError.
+ * Shares frames among workers, each with its own tfjs. A worker that dies takes the pool with it; so does a network that
+ * turns out to be unusable, the reason then being a UserError.
  */
 export class SegmenterPool implements Segmenter {
   /** Known when it is ready; 0 until then. */
@@ -40,11 +23,7 @@ export class SegmenterPool implements Segmenter {
   readonly key: string;
   readonly concurrency: number;
   private readonly model: Model;
-  private readonly lanes: Lane[];
-  private readonly waiting: Task[] = [];
-  private readonly whenReady: Promise<unknown>;
-  /** Why no more frames are taken. */
-  private stopped: Error | undefined;
+  private readonly pool: WorkerPool<InferenceRequest, InferenceReply>;
 
   constructor(
     workerData: InferenceWorkerData,
@@ -55,13 +34,15 @@ export class SegmenterPool implements Segmenter {
     this.model = model;
     this.key = segmenterKey(model, options, backend);
     this.concurrency = workers;
-    this.lanes = Array.from({ length: workers }, () => ({ worker: new Worker(url, { workerData }) }));
-    this.whenReady = Promise.all(this.lanes.map((lane) => this.watch(lane)));
+    this.pool = new WorkerPool('a segmentation worker', url, workers, workerData, (message) => {
+      if (message.kind === 'ready') this.classes = message.classes;
+      else if (message.kind === 'refusal') throw new UserError(message.message);
+    });
   }
 
   /** Resolves when every worker is ready; rejects if one cannot start. */
-  async ready(): Promise<void> {
-    await this.whenReady;
+  ready(): Promise<void> {
+    return this.pool.ready;
   }
 
   async predict(frame: Frame): Promise<ProbabilityMap> {
@@ -79,76 +60,21 @@ export class SegmenterPool implements Segmenter {
     return this.request('features', frame);
   }
 
-  async close(): Promise<void> {
-    this.stop(new Error('the segmenter is closed'));
-    await Promise.all(this.lanes.map(({ worker }) => worker.terminate()));
-  }
-
-  /** Resolves when the worker is ready; rejects if it ends before. */
-  private watch(lane: Lane): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const end = (error: Error) => {
-        reject(error);
-        this.stop(error);
-      };
-      const fail = (reason: string) => end(new Error(`a segmentation worker stopped: ${reason}`));
-      lane.worker.on('message', (reply: InferenceReply) => {
-        if (reply.kind === 'ready') {
-          this.classes = reply.classes;
-          resolve();
-        } else if (reply.kind === 'refusal') end(new UserError(reply.message));
-        else this.finish(lane, reply);
-      });
-      lane.worker.on('error', (error) => fail(error instanceof Error ? error.message : String(error)));
-      lane.worker.on('exit', (code) => fail(`it ended with code ${code}`));
-    });
+  close(): Promise<void> {
+    return this.pool.close(new Error('the segmenter is closed'));
   }
 
   private async request<Kind extends keyof InferenceAnswers>(
     kind: Kind,
     frame: Frame,
   ): Promise<InferenceAnswers[Kind]> {
-    if (this.stopped) throw this.stopped;
     const { scene, id, width, height } = frame;
     const colour = new Uint8Array(frame.colour);
-    const answer = new Promise<InferenceAnswer>((resolve, reject) => {
-      const request = { kind, frame: { scene, id, width, height, colour } };
-      this.waiting.push({ request, colour: colour.buffer, resolve, reject });
-      this.dispatch();
-    });
+    const request = { kind, frame: { scene, id, width, height, colour } };
+    const reply = await this.pool.ask(request, [colour.buffer]);
     // A worker answers with what it was asked for.
-    return answer as Promise<InferenceAnswers[Kind]>;
-  }
-
-  private dispatch(): void {
-    const lane = this.lanes.find(({ task }) => task === undefined);
-    const task = lane && this.waiting.shift();
-    if (!lane || !task) return;
-    lane.task = task;
-    lane.worker.postMessage(task.request, [task.colour]);
-  }
-
-  private finish(
-    lane: Lane,
-    reply: Extract<InferenceReply, { kind: 'answer' | 'bad frame' | 'failure' }>,
-  ): void {
-    if (lane.task === undefined) return;
-    const { task } = lane;
-    lane.task = undefined;
-    if (reply.kind === 'answer') task.resolve(reply.data);
-    else if (reply.kind === 'bad frame') task.reject(new BadFrameError(reply.file, reply.reason));
-    else task.reject(new Error(`${frameName(task.request.frame)}: ${reply.message}`));
-    this.dispatch();
-  }
-
-  private stop(error: Error): void {
-    if (this.stopped) return;
-    this.stopped = error;
-    for (const lane of this.lanes) {
-      lane.task?.reject(error);
-      lane.task = undefined;
-      void lane.worker.terminate();
-    }
-    for (const task of this.waiting.splice(0)) task.reject(error);
+    if (reply.kind === 'answer') return reply.data as InferenceAnswers[Kind];
+    if (reply.kind === 'bad frame') throw new BadFrameError(reply.file, reply.reason);
+    throw new Error(`${frameName(frame)}: ${reply.kind === 'failure' ? reply.message : reply.kind}`);
   }
 }
