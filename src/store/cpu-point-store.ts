@@ -16,6 +16,25 @@ const CHUNK_MASK = (1 << CHUNK_BITS) - 1;
 /** Weight of the voxels before and behind on the viewing ray; a half, so sums stay exact in doubles. */
 const BESIDE = 0.5;
 
+/** Unit of `viewEntropy`, nats. */
+const ENTROPY_UNIT = 2 ** -24;
+
+/** A superpixel's view entropy, nats: the mean over its pixels with depth, of which `sum` is in units of `viewEntropy`. */
+export function meanEntropy(sum: number, pixels: number): number {
+  return Math.fround((sum * ENTROPY_UNIT) / pixels);
+}
+
+/** A frame's incidences and its own share of the store's sums. */
+export interface FrameShare {
+  readonly incidences: Incidences;
+  /** The store's ids of the frame's voxels. */
+  readonly ids: Uint32Array;
+  /** The frame's pixels in each of its voxels, over all superpixels that meet there. */
+  readonly pixels: Uint32Array;
+  /** Likewise Σ −log P × LOG_SCALE, voxels × C. */
+  readonly negLog: Uint32Array;
+}
+
 /** A point store in this process's memory: 4 (2 C + 2) bytes a voxel and its key, some 150 for 13 classes. */
 export class CpuPointStore implements PointStore {
   /** Dense ids of the scene's voxels; the overlap index shares them. */
@@ -23,11 +42,14 @@ export class CpuPointStore implements PointStore {
   /** Records of [pixels, frames, Σ P (C), Σ −log P (C)] by voxel id, in chunks that never move. */
   readonly #chunks: Uint32Array[] = [];
   readonly #stride: number;
-  /** Working memory of `score`; all zero between calls. */
+  /** The record of a voxel that no frame saw. */
+  readonly #none: Uint32Array;
+  /** Working memory of `viewDivergences`; all zero between calls. */
   #local = new Uint32Array(0);
 
   constructor(readonly classes: number) {
     this.#stride = 2 + 2 * classes;
+    this.#none = new Uint32Array(this.#stride);
   }
 
   async integrate(incidences: Incidences, name: string): Promise<void> {
@@ -121,110 +143,149 @@ export class CpuPointStore implements PointStore {
   }
 
   /**
-   * What the frame's pixels in a voxel are compared with are the voxel's own sums and, at half weight, those of the
-   * *other* frames in the two voxels before and behind it along the viewing ray: depth noise of a few centimetres must
-   * not hide a surface from its other views (docs/decisions.md has the figures). With n, S, L the weighted totals,
+   * View entropy of a voxel is that of the mean of what all frames said of it and, at half weight, of the voxels before and
+   * behind it along the viewing ray: depth noise of a few centimetres must not hide a surface from its other views
+   * (docs/decisions.md has the figures). For view divergence the frame's pixels are compared with the *other* frames'
+   * in the same three voxels. With n, S, L the weighted totals,
    *
    *     VE   = −Σ Q log Q,  Q = S / n                                                        (Eq. 3, 4)
    *     VD_i = (1/n) Σ_{j of other frames} Σ_c P_i (log P_i − log P_j)                       (Eq. 5)
    *
-   * where the frame's own n_own pixels count in n as agreeing with pixel i: at 2 cm a voxel holds several of them,
-   * and they are one view, no other. KL is linear in log P_j, so over the pixels of a row
+   * where in VD the frame's own n_own pixels in the voxel count in n as agreeing with pixel i: at 2 cm a voxel holds
+   * several of them, and they are one view, no other. KL is linear in log P_j, so over the pixels of a row
    *
    *     Σ_i VD_i = (1/n) (−Σ_c (Σ_i P_i) L_others + n_others Σ_i Σ_c P_i log P_i),
    *
    * which the row's sums give without the probability maps.
    */
   async score(incidences: Incidences): Promise<SuperpixelScores> {
-    const { classes: C, superpixels: R, rowStart, voxel, pixels, sumP, sumNegLog, sumEntropy } = incidences;
-    const ids = this.#knownIds(incidences);
-    const V = ids.length;
-
-    // The frame's own share of each voxel, over all superpixels that meet there.
-    const ownPixels = pixelsByVoxel(incidences);
-    const ownP = new Uint32Array(V * C);
-    const ownNegLog = new Uint32Array(V * C);
-    for (let row = 0, from = 0; row < pixels.length; row++) {
-      const to = voxel[row] * C;
-      for (let c = 0; c < C; c++, from++) {
-        ownP[to + c] += sumP[from];
-        ownNegLog[to + c] += sumNegLog[from];
-      }
-    }
-
-    const local = this.#localIndex(ids);
-    const total = new Float64Array(V);
-    const others = new Float64Array(V);
-    const othersNegLog = new Float64Array(V * C);
-    const entropy = new Float64Array(V);
-    const frames = new Uint32Array(V);
-    const q = new Float64Array(C);
-    const near = [0, 0, 0];
-    for (let v = 0; v < V; v++) {
-      const code = incidences.rays[v];
-      const [i, j, k] = [rayOffset(code, 0), rayOffset(code, 1), rayOffset(code, 2)];
-      const [x, y, z] = [
-        incidences.voxels[3 * v],
-        incidences.voxels[3 * v + 1],
-        incidences.voxels[3 * v + 2],
-      ];
-      near[0] = ids[v];
-      near[1] = this.voxels.find(x - i, y - j, z - k);
-      near[2] = this.voxels.find(x + i, y + j, z + k);
-
-      for (let c = 0; c < C; c++) q[c] = ownP[v * C + c];
-      for (let step = 0; step < near.length; step++) {
-        const id = near[step];
-        if (id < 0) continue;
-        const weight = step === 0 ? 1 : BESIDE;
-        const chunk = this.#chunks[id >>> CHUNK_BITS];
-        const at = (id & CHUNK_MASK) * this.#stride;
-        const own = local[id] - 1;
-        others[v] += weight * (own < 0 ? chunk[at] : chunk[at] - ownPixels[own]);
-        for (let c = 0; c < C; c++) {
-          const p = own < 0 ? chunk[at + 2 + c] : chunk[at + 2 + c] - ownP[own * C + c];
-          const negLog = own < 0 ? chunk[at + 2 + C + c] : chunk[at + 2 + C + c] - ownNegLog[own * C + c];
-          q[c] += weight * p;
-          othersNegLog[v * C + c] += weight * negLog;
-        }
-      }
-      total[v] = others[v] + ownPixels[v];
-      for (let c = 0; c < C; c++) {
-        const p = q[c] / (total[v] * P_SCALE);
-        if (p > MIN_P) entropy[v] -= p * Math.log(p);
-      }
+    const { superpixels: R, rowStart, voxel, pixels, voxels, rays } = incidences;
+    const share = this.shareOf(incidences);
+    const { ids } = share;
+    const entropies = new Uint32Array(ids.length);
+    const frames = new Uint32Array(ids.length);
+    for (let v = 0; v < ids.length; v++) {
+      const [i, j, k] = [rayOffset(rays[v], 0), rayOffset(rays[v], 1), rayOffset(rays[v], 2)];
+      const [x, y, z] = [voxels[3 * v], voxels[3 * v + 1], voxels[3 * v + 2]];
+      const near = this.voxels.find(x - i, y - j, z - k);
+      entropies[v] = this.viewEntropy(ids[v], near, this.voxels.find(x + i, y + j, z + k));
       frames[v] = this.#chunks[ids[v] >>> CHUNK_BITS][(ids[v] & CHUNK_MASK) * this.#stride + 1];
     }
-    for (const id of ids) local[id] = 0;
-
     const scores: SuperpixelScores = {
       pixels: incidences.superpixelPixels,
       scoredPixels: new Uint32Array(R),
       viewEntropy: new Float32Array(R),
-      viewDivergence: new Float32Array(R),
+      viewDivergence: this.viewDivergences(share),
       views: new Float32Array(R),
     };
     for (let r = 0; r < R; r++) {
       let scored = 0;
       let entropySum = 0;
-      let divergenceSum = 0;
       let viewSum = 0;
       for (let row = rowStart[r]; row < rowStart[r + 1]; row++) {
-        const v = voxel[row];
         scored += pixels[row];
-        entropySum += pixels[row] * entropy[v];
-        viewSum += pixels[row] * frames[v];
-        let cross = 0;
-        for (let c = 0; c < C; c++) cross += sumP[row * C + c] * othersNegLog[v * C + c];
-        divergenceSum +=
-          (cross / (P_SCALE * LOG_SCALE) - others[v] * (sumEntropy[row] / ENTROPY_SCALE)) / total[v];
+        entropySum += pixels[row] * entropies[voxel[row]];
+        viewSum += pixels[row] * frames[voxel[row]];
       }
       scores.scoredPixels[r] = scored;
-      scores.viewEntropy[r] = entropySum / scored;
-      scores.viewDivergence[r] = divergenceSum / scored;
+      scores.viewEntropy[r] = meanEntropy(entropySum, scored);
       scores.views[r] = viewSum / scored;
     }
     return scores;
+  }
+
+  /**
+   * View entropy of a voxel along one ray.
+   *
+   * @param id of the voxel
+   * @param near id of the voxel before it, −1 where no frame saw that; `far` of the one behind it
+   * @returns in units of ENTROPY_UNIT, whole, so that sums over pixels are exact in whatever order
+   */
+  viewEntropy(id: number, near: number, far: number): number {
+    const C = this.classes;
+    const here = this.#chunks[id >>> CHUNK_BITS];
+    const at = (id & CHUNK_MASK) * this.#stride;
+    const before = near < 0 ? this.#none : this.#chunks[near >>> CHUNK_BITS];
+    const atBefore = near < 0 ? 0 : (near & CHUNK_MASK) * this.#stride;
+    const behind = far < 0 ? this.#none : this.#chunks[far >>> CHUNK_BITS];
+    const atBehind = far < 0 ? 0 : (far & CHUNK_MASK) * this.#stride;
+    const total = P_SCALE * (here[at] + BESIDE * (before[atBefore] + behind[atBehind]));
+    let entropy = 0;
+    for (let c = 2; c < C + 2; c++) {
+      const p = (here[at + c] + BESIDE * (before[atBefore + c] + behind[atBehind + c])) / total;
+      if (p > MIN_P) entropy -= p * Math.log(p);
+    }
+    return Math.round(entropy / ENTROPY_UNIT);
+  }
+
+  /** What `viewDivergences` needs of a frame that has been integrated; good until it is removed. */
+  shareOf(incidences: Incidences): FrameShare {
+    const { classes: C, voxel, sumNegLog } = incidences;
+    const ids = this.#knownIds(incidences);
+    const negLog = new Uint32Array(ids.length * C);
+    for (let row = 0, from = 0; row < voxel.length; row++)
+      for (let c = 0, to = voxel[row] * C; c < C; c++, from++, to++) negLog[to] += sumNegLog[from];
+    return { incidences, ids, pixels: pixelsByVoxel(incidences), negLog };
+  }
+
+  /**
+   * View divergence of some of a frame's superpixels, the mean over their pixels with depth; see `score`.
+   * @param asked ids; all of them if not given
+   * @returns by superpixel id, NaN where it has no depth or was not asked for
+   */
+  viewDivergences(
+    { incidences, ids, pixels: ownPixels, negLog: ownNegLog }: FrameShare,
+    asked?: readonly number[],
+  ): Float32Array {
+    const {
+      classes: C,
+      superpixels: R,
+      rowStart,
+      voxel,
+      voxels,
+      rays,
+      pixels,
+      sumP,
+      sumEntropy,
+    } = incidences;
+    const local = this.#localIndex(ids);
+    const near = [0, 0, 0];
+    const divergences = new Float32Array(R).fill(Number.NaN);
+    for (let index = 0; index < (asked?.length ?? R); index++) {
+      const r = asked?.[index] ?? index;
+      let scored = 0;
+      let sum = 0;
+      for (let row = rowStart[r]; row < rowStart[r + 1]; row++) {
+        const v = voxel[row];
+        const [i, j, k] = [rayOffset(rays[v], 0), rayOffset(rays[v], 1), rayOffset(rays[v], 2)];
+        const [x, y, z] = [voxels[3 * v], voxels[3 * v + 1], voxels[3 * v + 2]];
+        near[0] = ids[v];
+        near[1] = this.voxels.find(x - i, y - j, z - k);
+        near[2] = this.voxels.find(x + i, y + j, z + k);
+        let others = 0;
+        let cross = 0;
+        for (let step = 0; step < near.length; step++) {
+          const id = near[step];
+          if (id < 0) continue;
+          const weight = step === 0 ? 1 : BESIDE;
+          const chunk = this.#chunks[id >>> CHUNK_BITS];
+          const at = (id & CHUNK_MASK) * this.#stride;
+          const own = local[id] - 1;
+          others += weight * (own < 0 ? chunk[at] : chunk[at] - ownPixels[own]);
+          let product = 0;
+          for (let c = 0, p = row * C, all = at + 2 + C, mine = own * C; c < C; c++, p++, all++, mine++)
+            product += sumP[p] * (own < 0 ? chunk[all] : chunk[all] - ownNegLog[mine]);
+          cross += weight * product;
+        }
+        scored += pixels[row];
+        sum +=
+          (cross / (P_SCALE * LOG_SCALE) - others * (sumEntropy[row] / ENTROPY_SCALE)) /
+          (others + ownPixels[v]);
+      }
+      divergences[r] = sum / scored;
+    }
+    for (const id of ids) local[id] = 0;
+    return divergences;
   }
 
   /** Pixels seen in a voxel. */

@@ -177,8 +177,8 @@ describe('scores of hand-computed cases', () => {
 });
 
 /**
- * Eq. 3 to 7 pixel by pixel, in floating point: each pixel against its voxel's pixels, and other frames' pixels at half weight in the
- * voxels one step nearer and one further along its voxel's ray.
+ * Eq. 3 to 7 pixel by pixel, in floating point: each pixel against its voxel's pixels and, at half weight, those in the voxels
+ * one step nearer and one further along its voxel's ray; for divergence, those of other frames alone.
  */
 function scorePixelByPixel(frames: readonly SeenFrame[], target: number) {
   const values = halfValues();
@@ -226,11 +226,12 @@ function scorePixelByPixel(frames: readonly SeenFrame[], target: number) {
     );
     const all = [
       ...here.map((one) => ({ ...one, weight: 1 })),
-      ...near.filter((one) => one.frame !== target).map((one) => ({ ...one, weight: 0.5 })),
+      ...near.map((one) => ({ ...one, weight: 0.5 })),
     ];
-    const n = all.reduce((total, { weight }) => total + weight, 0);
-    const q = own.map((_, c) => all.reduce((total, { p, weight }) => total + weight * p[c], 0) / n);
+    const weigh = (some: typeof all) => some.reduce((total, { weight }) => total + weight, 0);
+    const q = own.map((_, c) => all.reduce((total, { p, weight }) => total + weight * p[c], 0) / weigh(all));
     const others = all.filter((one) => one.frame !== target);
+    const n = weigh(others) + here.filter((one) => one.frame === target).length;
     const kl = (p: number[]) => own.reduce((total, x, c) => total + x * (log(x) - log(p[c])), 0);
     const sum = sums[superpixels.ids[i]];
     sum.n++;

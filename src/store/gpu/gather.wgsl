@@ -32,22 +32,26 @@ fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
   terms[lane] = 0.0;
   if busy {
     let voxel = voxels[v];
+    // In halves of pixels: those of all frames for entropy, those of other frames for divergence.
+    var all = 2u * load(voxel.id, PIXELS);
     var halves = 2u * without_own(voxel.id, v, 0u);
     var q = f32(load(voxel.id, SUMS + c));
     var neg_log = f32(without_own(voxel.id, v, 2u + CLASSES + c));
     if voxel.near != NONE {
+      all += load(voxel.near, PIXELS);
       halves += without_own(voxel.near, voxel.near_own, 0u);
-      q += BESIDE * f32(without_own(voxel.near, voxel.near_own, 2u + c));
+      q += BESIDE * f32(load(voxel.near, SUMS + c));
       neg_log += BESIDE * f32(without_own(voxel.near, voxel.near_own, 2u + CLASSES + c));
     }
     if voxel.far != NONE {
+      all += load(voxel.far, PIXELS);
       halves += without_own(voxel.far, voxel.far_own, 0u);
-      q += BESIDE * f32(without_own(voxel.far, voxel.far_own, 2u + c));
+      q += BESIDE * f32(load(voxel.far, SUMS + c));
       neg_log += BESIDE * f32(without_own(voxel.far, voxel.far_own, 2u + CLASSES + c));
     }
     let elsewhere = 0.5 * f32(halves);
     let total = elsewhere + f32(own[v * words]);
-    let p = q / (total * P_SCALE);
+    let p = q / (0.5 * f32(all) * P_SCALE);
     if p > MIN_P { terms[lane] = -p * log(p); }
     others[at + 4u + c] = bitcast<u32>(neg_log);
     if c == 0u {
