@@ -1,6 +1,9 @@
 import type { Frame } from '../src/frame.js';
 import { type ProbabilityMap, toHalves } from '../src/model/probability-map.js';
 import { random, seedOf } from '../src/random.js';
+import { sumIncidences } from '../src/store/bin.js';
+import { footprintOf } from '../src/store/footprint.js';
+import type { Incidences } from '../src/store/incidences.js';
 import type { Superpixels } from '../src/superpixels/superpixels.js';
 
 /** A small frame with what was seen in it, for tests of what comes after inference. */
@@ -56,4 +59,24 @@ export function randomFrame(seed: number | string, options: RandomFrameOptions =
     superpixels: { width, height, count, ids },
     probabilities: { width, height, classes, data: toHalves(values) },
   };
+}
+
+/** The frame seen from a camera turned by random angles and moved by so many metres, over uneven depths. */
+export function turned(seen: SeenFrame, seed: number, offset = 0): SeenFrame {
+  const next = random(seed);
+  const [a, b, c] = [next(), next(), next()].map((x) => 2 * Math.PI * x);
+  const [ca, sa, cb, sb, cc, sc] = [a, b, c].flatMap((x) => [Math.cos(x), Math.sin(x)]);
+  const cameraToWorld = Float64Array.of(
+    ...[ca * cb, ca * sb * sc - sa * cc, ca * sb * cc + sa * sc, offset + next()],
+    ...[sa * cb, sa * sb * sc + ca * cc, sa * sb * cc - ca * sc, next() - offset],
+    ...[-sb, cb * sc, cb * cc, next()],
+    ...[0, 0, 0, 1],
+  );
+  const depth = seen.frame.depth.map((d) => d * (0.2 + 2 * next()));
+  return { ...seen, frame: { ...seen.frame, depth, cameraToWorld } };
+}
+
+/** The frame's incidences; voxels of so many metres. */
+export function binned({ frame, superpixels, probabilities }: SeenFrame, voxel = 0.05): Incidences {
+  return sumIncidences(footprintOf(frame, superpixels, voxel), probabilities);
 }

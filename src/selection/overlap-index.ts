@@ -1,31 +1,16 @@
-import type { Incidences } from '../store/incidences.js';
+import { type Places, SuperpixelRows } from './superpixel-rows.js';
 
 /** Two superpixels show the same surface where this share of either one's pixels lies in voxels the other saw. */
 export const MIN_OVERLAP = 0.5;
 
-/** Superpixels of one scene are numbered in a row: frames in the order given, ids within a frame. */
-interface FrameRows {
-  /** Number of the frame's first superpixel. */
-  readonly first: number;
-  /** Rows of superpixel r are bytes start[r] (inclusive) to start[r + 1] (exclusive) of `rows`. */
-  readonly start: Uint32Array;
+/** Which superpixels see a voxel. */
+export interface VoxelJoin {
   /**
-   * Rows as varints, seven bits a byte, low ones first: the voxel id's difference from the row before in zigzag form,
-   * then the pixels. Neighbouring rows are neighbouring voxels and were mostly numbered together, so a row takes
-   * two to three bytes instead of eight.
+   * Counts some pixels as covered by every superpixel that sees the voxel.
+   * @param covered by superpixel number: pixels covered so far
+   * @param met gets the superpixels of which none had been
    */
-  readonly rows: Uint8Array;
-}
-
-/** Rows of every voxel, as one array of superpixel numbers cut up by `start`, and working memory for look-ups. */
-interface Join {
-  readonly start: Uint32Array;
-  /** 16 bits where the scene's numbers fit in them. */
-  readonly superpixels: Uint16Array | Uint32Array;
-  /** By voxel: the last look-up that met it. */
-  readonly mark: Uint32Array;
-  /** By superpixel: pixels covered in this look-up; all zero between look-ups. */
-  readonly covered: Uint32Array;
+  cover(voxel: number, pixels: number, covered: Uint32Array, met: number[]): void;
 }
 
 /**
@@ -34,36 +19,34 @@ interface Join {
  * Holds 4 to 7 bytes an incidence, 0.03 to 0.2 MB a frame: what a scene's frames cost in memory beside the surface they show.
  */
 export class OverlapIndex {
-  readonly #frames: FrameRows[] = [];
-  #superpixels = 0;
-  #voxelCount = 0;
-  #rows = 0;
-  #join: Join | undefined;
+  readonly #rows = new SuperpixelRows();
+  readonly #join: (rows: SuperpixelRows) => VoxelJoin;
+  #joined: VoxelJoin | undefined;
+  /** By voxel: the last look-up that met it. */
+  #mark = new Uint32Array(0);
   #stamp = 0;
-  readonly #decoded = new DecodedRows();
+  /** By superpixel: pixels covered in this look-up; all zero between look-ups. */
+  #covered = new Uint32Array(0);
+
+  /** @param join says who sees a voxel; made from the frames added, when first asked for, if not given */
+  constructor(join?: VoxelJoin) {
+    this.#join = join === undefined ? (rows) => new StaticJoin(rows) : () => join;
+  }
 
   /** Number of superpixels of all frames added. */
   get superpixels(): number {
-    return this.#superpixels;
+    return this.#rows.superpixels;
   }
 
   /**
    * Adds a frame.
-   * @param incidences the frame's rows
-   * @param ids dense id of each of `incidences.voxels`, from the scene's voxel table
+   * @param places the frame's rows
+   * @param ids dense id of each of the frame's voxels, from the scene's voxel table
    * @returns the number of the frame's first superpixel
    */
-  add(
-    incidences: Pick<Incidences, 'superpixels' | 'rowStart' | 'voxel' | 'pixels'>,
-    ids: Uint32Array,
-  ): number {
-    const first = this.#superpixels;
-    this.#frames.push({ first, ...encodeRows(incidences, ids) });
-    this.#superpixels += incidences.superpixels;
-    this.#rows += incidences.voxel.length;
-    for (const id of ids) this.#voxelCount = Math.max(this.#voxelCount, id + 1);
-    this.#join = undefined;
-    return first;
+  add(places: Places, ids: Uint32Array): number {
+    this.#joined = undefined;
+    return this.#rows.add(places, ids);
   }
 
   /**
@@ -71,27 +54,27 @@ export class OverlapIndex {
    * Eq. 9), in ascending order of their numbers. Superpixels of the same frame share no pixel, hence no surface.
    */
   overlapping(superpixel: number): number[] {
-    const { start, superpixels, mark, covered } = this.#joined();
-    const own = this.#frameOf(superpixel);
+    const rows = this.#rows;
+    this.#joined ??= this.#join(rows);
+    if (this.#mark.length < rows.voxelCount) {
+      this.#mark = new Uint32Array(Math.ceil(1.5 * rows.voxelCount));
+      this.#stamp = 0;
+    }
+    if (this.#covered.length < rows.superpixels)
+      this.#covered = new Uint32Array(Math.ceil(1.5 * rows.superpixels));
+    const covered = this.#covered;
     const stamp = ++this.#stamp;
     const met: number[] = [];
     let total = 0;
-    const rows = this.#decoded;
-    rows.decode(own, superpixel);
+    rows.read(superpixel);
     for (let row = 0; row < rows.count; row++) {
-      const voxel = rows.voxels[row];
-      const pixels = rows.pixels[row];
-      total += pixels;
-      mark[voxel] = stamp;
-      for (let i = start[voxel]; i < start[voxel + 1]; i++) {
-        const other = superpixels[i];
-        if (covered[other] === 0) met.push(other);
-        covered[other] += pixels;
-      }
+      total += rows.pixels[row];
+      this.#mark[rows.voxels[row]] = stamp;
+      this.#joined.cover(rows.voxels[row], rows.pixels[row], covered, met);
     }
-    const last = own.first + own.start.length - 1;
+    const [first, next] = rows.frameOf(superpixel);
     const found = met.filter((other) => {
-      if (other >= own.first && other < last) return false;
+      if (other >= first && other < next) return false;
       return covered[other] >= MIN_OVERLAP * total || this.#shareMarked(other, stamp) >= MIN_OVERLAP;
     });
     for (const other of met) covered[other] = 0;
@@ -100,117 +83,48 @@ export class OverlapIndex {
 
   /** Share of a superpixel's pixels that lie in voxels marked with the stamp. */
   #shareMarked(superpixel: number, stamp: number): number {
-    const { mark } = this.#joined();
     let total = 0;
     let marked = 0;
-    const rows = this.#decoded;
-    rows.decode(this.#frameOf(superpixel), superpixel);
+    const rows = this.#rows;
+    rows.read(superpixel);
     for (let row = 0; row < rows.count; row++) {
       total += rows.pixels[row];
-      if (mark[rows.voxels[row]] === stamp) marked += rows.pixels[row];
+      if (this.#mark[rows.voxels[row]] === stamp) marked += rows.pixels[row];
     }
     return marked / total;
   }
-
-  #frameOf(superpixel: number): FrameRows {
-    let low = 0;
-    let high = this.#frames.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (this.#frames[middle].first <= superpixel) low = middle;
-      else high = middle - 1;
-    }
-    return this.#frames[low];
-  }
-
-  /** Made when first asked for. */
-  #joined(): Join {
-    if (this.#join !== undefined) return this.#join;
-    const start = new Uint32Array(this.#voxelCount + 1);
-    const rows = this.#decoded;
-    for (const frame of this.#frames)
-      for (let r = 0; r < frame.start.length - 1; r++) {
-        rows.decode(frame, frame.first + r);
-        for (let row = 0; row < rows.count; row++) start[rows.voxels[row] + 1]++;
-      }
-    for (let voxel = 0; voxel < this.#voxelCount; voxel++) start[voxel + 1] += start[voxel];
-    const superpixels =
-      this.#superpixels <= 65_536 ? new Uint16Array(this.#rows) : new Uint32Array(this.#rows);
-    const next = start.slice(0, this.#voxelCount);
-    for (const frame of this.#frames)
-      for (let r = 0; r < frame.start.length - 1; r++) {
-        rows.decode(frame, frame.first + r);
-        for (let row = 0; row < rows.count; row++) superpixels[next[rows.voxels[row]]++] = frame.first + r;
-      }
-    this.#join = {
-      start,
-      superpixels,
-      mark: new Uint32Array(this.#voxelCount),
-      covered: new Uint32Array(this.#superpixels),
-    };
-    this.#stamp = 0;
-    return this.#join;
-  }
 }
 
-function encodeRows(
-  { superpixels, rowStart, voxel, pixels }: Pick<Incidences, 'superpixels' | 'rowStart' | 'voxel' | 'pixels'>,
-  ids: Uint32Array,
-): Pick<FrameRows, 'start' | 'rows'> {
-  const start = new Uint32Array(superpixels + 1);
-  // Two numbers of at most 33 and 32 bits: ten bytes a row, cut to what was used.
-  const bytes = new Uint8Array(10 * voxel.length);
-  let at = 0;
-  const write = (value: number) => {
-    let rest = value;
-    for (; rest > 127; rest = Math.floor(rest / 128)) bytes[at++] = 128 | (rest % 128);
-    bytes[at++] = rest;
-  };
-  for (let r = 0; r < superpixels; r++) {
-    let last = 0;
-    for (let row = rowStart[r]; row < rowStart[r + 1]; row++) {
-      const id = ids[voxel[row]];
-      const difference = id - last;
-      write(difference < 0 ? -2 * difference - 1 : 2 * difference);
-      write(pixels[row]);
-      last = id;
+/** The rows of every voxel, as one array of superpixel numbers cut up by `start`. */
+class StaticJoin implements VoxelJoin {
+  readonly #start: Uint32Array;
+  /** 16 bits where the scene's numbers fit in them. */
+  readonly #superpixels: Uint16Array | Uint32Array;
+
+  constructor(rows: SuperpixelRows) {
+    const { superpixels: count, voxelCount } = rows;
+    const start = new Uint32Array(voxelCount + 1);
+    for (let superpixel = 0; superpixel < count; superpixel++) {
+      rows.read(superpixel);
+      for (let row = 0; row < rows.count; row++) start[rows.voxels[row] + 1]++;
     }
-    start[r + 1] = at;
+    for (let voxel = 0; voxel < voxelCount; voxel++) start[voxel + 1] += start[voxel];
+    const superpixels = count <= 65_536 ? new Uint16Array(rows.rows) : new Uint32Array(rows.rows);
+    const next = start.slice(0, voxelCount);
+    for (let superpixel = 0; superpixel < count; superpixel++) {
+      rows.read(superpixel);
+      for (let row = 0; row < rows.count; row++) superpixels[next[rows.voxels[row]]++] = superpixel;
+    }
+    this.#start = start;
+    this.#superpixels = superpixels;
   }
-  return { start, rows: bytes.slice(0, at) };
-}
 
-/** Rows of one superpixel, decoded; reused from one superpixel to the next. */
-class DecodedRows {
-  count = 0;
-  voxels = new Uint32Array(1024);
-  pixels = new Uint32Array(1024);
-
-  decode({ first, start, rows }: FrameRows, superpixel: number): void {
-    const end = start[superpixel - first + 1];
-    let at = start[superpixel - first];
-    // A row takes two bytes or more.
-    if (this.voxels.length < (end - at) / 2) {
-      this.voxels = new Uint32Array(end - at);
-      this.pixels = new Uint32Array(end - at);
+  cover(voxel: number, pixels: number, covered: Uint32Array, met: number[]): void {
+    const end = this.#start[voxel + 1];
+    for (let i = this.#start[voxel]; i < end; i++) {
+      const other = this.#superpixels[i];
+      if (covered[other] === 0) met.push(other);
+      covered[other] += pixels;
     }
-    let count = 0;
-    let voxel = 0;
-    while (at < end) {
-      let zigzag = rows[at++];
-      for (let unit = 128, byte = zigzag; byte > 127; unit *= 128) {
-        byte = rows[at++];
-        zigzag += (byte - 1) * unit;
-      }
-      let pixels = rows[at++];
-      for (let unit = 128, byte = pixels; byte > 127; unit *= 128) {
-        byte = rows[at++];
-        pixels += (byte - 1) * unit;
-      }
-      voxel += zigzag % 2 === 1 ? -(zigzag + 1) / 2 : zigzag / 2;
-      this.voxels[count] = voxel;
-      this.pixels[count++] = pixels;
-    }
-    this.count = count;
   }
 }

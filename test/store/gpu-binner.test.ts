@@ -5,37 +5,15 @@ import { closeGpu, type Gpu } from '../../src/gpu/device.js';
 import { toHalves, UNIT_HALVES } from '../../src/model/probability-map.js';
 import { random } from '../../src/random.js';
 import { openRecording } from '../../src/sources/open.js';
-import { sumIncidences } from '../../src/store/bin.js';
 import { CpuPointStore } from '../../src/store/cpu-point-store.js';
-import { footprintOf } from '../../src/store/footprint.js';
 import { GpuBinner } from '../../src/store/gpu/binner.js';
 import { readIncidences } from '../../src/store/gpu/gpu-incidences.js';
 import { GpuPointStore } from '../../src/store/gpu-point-store.js';
-import type { Incidences } from '../../src/store/incidences.js';
 import { seeds } from '../../src/superpixels/seeds.js';
-import { type RandomFrameOptions, randomFrame, type SeenFrame } from '../random-frames.js';
+import { binned, type RandomFrameOptions, randomFrame, type SeenFrame, turned } from '../random-frames.js';
 import { gpu, where } from './gpu-setting.js';
 
 const VOXEL = 0.05;
-
-function binned({ frame, superpixels, probabilities }: SeenFrame, voxel = VOXEL): Incidences {
-  return sumIncidences(footprintOf(frame, superpixels, voxel), probabilities);
-}
-
-/** The frame seen from a camera turned by random angles and moved by so many metres, over uneven depths. */
-function turned(seen: SeenFrame, seed: number, offset = 0): SeenFrame {
-  const next = random(seed);
-  const [a, b, c] = [next(), next(), next()].map((x) => 2 * Math.PI * x);
-  const [ca, sa, cb, sb, cc, sc] = [a, b, c].flatMap((x) => [Math.cos(x), Math.sin(x)]);
-  const cameraToWorld = Float64Array.of(
-    ...[ca * cb, ca * sb * sc - sa * cc, ca * sb * cc + sa * sc, offset + next()],
-    ...[sa * cb, sa * sb * sc + ca * cc, sa * sb * cc - ca * sc, next() - offset],
-    ...[-sb, cb * sc, cb * cc, next()],
-    ...[0, 0, 0, 1],
-  );
-  const depth = seen.frame.depth.map((d) => d * (0.2 + 2 * next()));
-  return { ...seen, frame: { ...seen.frame, depth, cameraToWorld } };
-}
 
 describe.skipIf(typeof gpu === 'string')(`binning on the GPU, ${where}`, () => {
   const device = gpu as Gpu;

@@ -4,23 +4,17 @@ import { BadFrameError, UserError } from '../../src/errors.js';
 import { closeGpu, type Gpu } from '../../src/gpu/device.js';
 import { toHalves } from '../../src/model/probability-map.js';
 import { random, shuffle } from '../../src/random.js';
-import { sumIncidences } from '../../src/store/bin.js';
 import { CpuPointStore } from '../../src/store/cpu-point-store.js';
 import { MAX_PIXELS } from '../../src/store/fixed-point.js';
-import { footprintOf } from '../../src/store/footprint.js';
 import type { PointTableOptions } from '../../src/store/gpu/point-table.js';
 import { GpuPointStore } from '../../src/store/gpu-point-store.js';
 import type { Incidences } from '../../src/store/incidences.js';
 import type { Points, SuperpixelScores } from '../../src/store/point-store.js';
 import { hashVoxel } from '../../src/store/voxel-table.js';
-import { type RandomFrameOptions, randomFrame, type SeenFrame } from '../random-frames.js';
+import { binned, type RandomFrameOptions, randomFrame } from '../random-frames.js';
 import { gpu, where } from './gpu-setting.js';
 
 const VOXEL = 0.05;
-
-function binned({ frame, superpixels, probabilities }: SeenFrame, voxel = VOXEL): Incidences {
-  return sumIncidences(footprintOf(frame, superpixels, voxel), probabilities);
-}
 
 function frames(seed: unknown, count: number, options: RandomFrameOptions = {}, voxel = VOXEL): Incidences[] {
   return Array.from({ length: count }, (_, i) => binned(randomFrame(`${seed} ${i}`, options), voxel));

@@ -8,13 +8,9 @@ import { CpuPointStore } from '../../src/store/cpu-point-store.js';
 import { MAX_PIXELS, MIN_P } from '../../src/store/fixed-point.js';
 import { footprintOf } from '../../src/store/footprint.js';
 import { type Incidences, rayCode, rayOffset } from '../../src/store/incidences.js';
-import { type RandomFrameOptions, randomFrame, type SeenFrame } from '../random-frames.js';
+import { binned, type RandomFrameOptions, randomFrame, type SeenFrame } from '../random-frames.js';
 
 const VOXEL = 0.05;
-
-function binned(seen: SeenFrame, voxel = VOXEL): Incidences {
-  return sumIncidences(footprintOf(seen.frame, seen.superpixels, voxel), seen.probabilities);
-}
 
 async function storeOf(frames: readonly Incidences[]): Promise<CpuPointStore> {
   const store = new CpuPointStore(frames[0].classes);
