@@ -133,7 +133,7 @@ export function averageBySuperpixel(scores: PixelScores, superpixels: Superpixel
 }
 
 /** Rows of the 3×4 transform from the `from` camera's axes to the `to` camera's; both camera to world, rigid. */
-function relativePose(to: Float64Array, from: Float64Array): Float64Array {
+export function relativePose(to: Float64Array, from: Float64Array): Float64Array {
   const m = new Float64Array(12);
   for (let r = 0; r < 3; r++) {
     for (let c = 0; c < 4; c++) {

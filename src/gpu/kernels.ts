@@ -7,6 +7,9 @@ export const GROUP = 256;
 /** WGSL with `to_half`, for kernels that round probabilities as `toHalves` does. */
 export const HALF_WGSL = new URL('./half.wgsl', import.meta.url);
 
+/** WGSL of numbers of 64 bits. */
+export const WIDE_WGSL = new URL('./wide.wgsl', import.meta.url);
+
 /** Workgroups in one row of a dispatch: below 65 535, the least that WebGPU promises. */
 const ROW = 32_768;
 

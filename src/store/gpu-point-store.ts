@@ -1,6 +1,6 @@
 import { BadFrameError, UserError } from '../errors.js';
 import type { Gpu } from '../gpu/device.js';
-import { GROUP, KernelModule } from '../gpu/kernels.js';
+import { GROUP, KernelModule, WIDE_WGSL } from '../gpu/kernels.js';
 import { MAX_PIXELS } from './fixed-point.js';
 import { destroyBatch, uploadVoxels, type VoxelBatch, workgroups } from './gpu/batch.js';
 import {
@@ -17,6 +17,7 @@ import {
   STATUS_WORDS,
   wgsl,
 } from './gpu/point-table.js';
+import { SCORE_WORDS, scoresOf } from './gpu/superpixel-sums.js';
 import type { Incidences } from './incidences.js';
 import {
   allocatePoints,
@@ -26,10 +27,6 @@ import {
   type VoxelSums,
 } from './point-store.js';
 
-/** Words of a superpixel in `scores` (score.wgsl). */
-const SCORE_WORDS = 8;
-/** Units of summed scores in a nat (score.wgsl). */
-const NAT = 2 ** 24;
 /** Voxels that are uploaded at once. */
 const UPLOAD = 2 ** 16;
 /** An operation that found no slot is tried again in a larger table, so many times. */
@@ -52,12 +49,12 @@ type Kernels = Awaited<ReturnType<typeof compile>>;
 
 async function compile(gpu: Gpu, constants: Readonly<Record<string, number>>) {
   const load = <Entry extends string>(entries: readonly Entry[], ...files: string[]) =>
-    KernelModule.load(gpu, ['layout', 'batch', ...files].map(wgsl), entries, constants);
+    KernelModule.load(gpu, [WIDE_WGSL, ...['layout', 'batch', ...files].map(wgsl)], entries, constants);
   const [table, combine, gather, score, dirty, lookup] = await Promise.all([
     load(['begin', 'locate', 'insert', 'neighbours'], 'operation', 'status', 'points', 'slots', 'table'),
     load(['check', 'add'], 'operation', 'status', 'points', 'combine'),
     load(['gather'], 'points', 'gather'),
-    load(['score'], 'wide', 'rows', 'score'),
+    load(['score'], 'rows', 'superpixel-sums', 'score'),
     load(['compare', 'flag'], 'operation', 'points', 'rows', 'dirty'),
     load(['lookup'], 'points', 'lookup'),
   ]);
@@ -491,27 +488,6 @@ function expectSorted(voxels: Int32Array): void {
       voxels[at] - voxels[at - 3] || voxels[at + 1] - voxels[at - 2] || voxels[at + 2] - voxels[at - 1];
     if (step <= 0) throw new RangeError('expected points sorted by voxel, each voxel once');
   }
-}
-
-/** Means of summed scores; NaN for a superpixel without depth. */
-function scoresOf(sums: Uint32Array, superpixelPixels: Uint32Array): SuperpixelScores {
-  const R = superpixelPixels.length;
-  const scores: SuperpixelScores = {
-    pixels: superpixelPixels.slice(),
-    scoredPixels: new Uint32Array(R),
-    viewEntropy: new Float32Array(R),
-    viewDivergence: new Float32Array(R),
-    views: new Float32Array(R),
-  };
-  const sum = (word: number) => (sums[word + 1] | 0) * 2 ** 32 + sums[word];
-  for (let r = 0, at = 0; r < R; r++, at += SCORE_WORDS) {
-    const scored = sums[at];
-    scores.scoredPixels[r] = scored;
-    scores.viewEntropy[r] = sum(at + 2) / NAT / scored;
-    scores.viewDivergence[r] = sum(at + 4) / NAT / scored;
-    scores.views[r] = sum(at + 6) / scored;
-  }
-  return scores;
 }
 
 /** The records that hold pixels, sorted by voxel. */

@@ -1,7 +1,8 @@
 import { BadFrameError } from '../../errors.js';
 import { type Frame, frameName, type Size } from '../../frame.js';
 import type { Gpu } from '../../gpu/device.js';
-import { GROUP, HALF_WGSL, KernelModule } from '../../gpu/kernels.js';
+import { GROUP, HALF_WGSL, KernelModule, WIDE_WGSL } from '../../gpu/kernels.js';
+import { words64 } from '../../gpu/wide.js';
 import { type ProbabilityMap, UNIT_HALVES } from '../../model/probability-map.js';
 import type { Superpixels } from '../../superpixels/superpixels.js';
 import { fixedPointTerms, MAX_PIXELS } from '../fixed-point.js';
@@ -46,15 +47,15 @@ async function compile(gpu: Gpu, classes: number) {
     files: readonly string[],
     constants: Record<string, number> = {},
   ) =>
-    KernelModule.load(gpu, [HALF_WGSL, ...['layout', ...files].map(wgsl)], entries, {
+    KernelModule.load(gpu, [HALF_WGSL, WIDE_WGSL, ...['layout', ...files].map(wgsl)], entries, {
       CLASSES: classes,
       MAX_PIXELS,
       HALVES: 0,
       ...constants,
     });
   const [project, group, arrange, sum, sumHalves, reduce] = await Promise.all([
-    load(['project'], ['wide', 'project']),
-    load(['claim', 'number'], ['wide', 'group']),
+    load(['project'], ['project']),
+    load(['claim', 'number'], ['group']),
     load(['arrange'], ['batch', 'arrange']),
     load(['clear_rows', 'clear_voxels', 'sum'], ['sum']),
     load(['clear_rows', 'clear_voxels', 'sum'], ['sum'], { HALVES: 1 }),
@@ -224,12 +225,6 @@ const MOST_KEPT = 16;
 function buffersOf(incidences: GpuIncidences): Record<string, GPUBuffer> {
   const { counts, dispatches, superpixelPixels, voxels, rows, own, sums } = incidences;
   return { counts, dispatches, superpixel_pixels: superpixelPixels, voxels, rows, own, sums };
-}
-
-/** A whole number of at most 2⁶³ in magnitude, as low and high word. */
-function words64(value: number): [low: number, high: number] {
-  const high = Math.floor(value / 2 ** 32);
-  return [value - high * 2 ** 32, high];
 }
 
 /**

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { averageBySuperpixel, scorePairwise, type View } from '../src/geometry/pairwise.js';
-import { toHalves } from '../src/model/probability-map.js';
+import { averageBySuperpixel, scorePairwise, type View } from '../../src/geometry/pairwise.js';
+import { toHalves } from '../../src/model/probability-map.js';
 
 /** A 2×1 camera at x metres, looking down z at depth d, with f = 1 px so that its pixels are d metres apart. */
 function view(x: number, depths: [number, number], probabilities: number[]): View {
