@@ -22,7 +22,8 @@ export async function gpuOrCpu<T>(
   } catch (error) {
     if (!(error instanceof GpuError) || isByName) throw error;
     if (gpuGivenUp() === undefined) monitor.warn(`${error.message} ${what} on the CPU.`);
-    giveUpGpu(error);
+    // What has no room says nothing of other scenes.
+    if (error.kind !== 'memory') giveUpGpu(error);
     return onCpu();
   }
 }

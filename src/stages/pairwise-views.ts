@@ -13,15 +13,13 @@ export interface PairwiseViews {
   others(frame: FrameRow): AsyncIterable<View>;
 }
 
-/** The scene's depths, poses and probability maps, for exact reprojection. */
-export function pairwiseViews(run: Run, scene: ObservedScene, frames: readonly FrameRow[]): PairwiseViews {
-  const entries = new Map(scene.entries.map((entry) => [entry.id, entry]));
-  const kept = new Map<string, View>();
-  let bytes = 0;
+/** Reads a frame's depth, pose and probability map. */
+export type ReadView = (frame: FrameRow) => Promise<View>;
 
-  const read = async (row: FrameRow): Promise<View> => {
-    const found = kept.get(row.frame);
-    if (found !== undefined) return found;
+/** How to read the scene's views, for exact reprojection. */
+export function viewReader(run: Run, scene: ObservedScene): ReadView {
+  const entries = new Map(scene.entries.map((entry) => [entry.id, entry]));
+  return async (row) => {
     const frame = await run.recording.read(entries.get(row.frame)!, run.size);
     const map = await storedProbabilities(
       run,
@@ -30,8 +28,20 @@ export function pairwiseViews(run: Run, scene: ObservedScene, frames: readonly F
     );
     if (map === undefined) throw new Error(`the probabilities of ${row.scene}/${row.frame} have gone`);
     const { width, height, depth, intrinsics, cameraToWorld } = frame;
-    const view = { frame: { width, height, depth, intrinsics, cameraToWorld }, probabilities: map };
-    bytes += depth.byteLength + map.data.byteLength;
+    return { frame: { width, height, depth, intrinsics, cameraToWorld }, probabilities: map };
+  };
+}
+
+/** The scene's views, as many of them kept as memory is meant for. */
+export function pairwiseViews(readView: ReadView, frames: readonly FrameRow[]): PairwiseViews {
+  const kept = new Map<string, View>();
+  let bytes = 0;
+
+  const read = async (row: FrameRow): Promise<View> => {
+    const found = kept.get(row.frame);
+    if (found !== undefined) return found;
+    const view = await readView(row);
+    bytes += view.frame.depth.byteLength + view.probabilities.data.byteLength;
     if (bytes <= MAX_BYTES) kept.set(row.frame, view);
     return view;
   };

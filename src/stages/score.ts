@@ -1,13 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 import { frameName } from '../frame.js';
-import { averageBySuperpixel, scorePairwise } from '../geometry/pairwise.js';
+import { chooseBackend } from '../model/backend.js';
 import type { PointStore, SuperpixelScores } from '../store/point-store.js';
 import { incidenceTable } from '../tables/frame-tables.js';
 import { readParquet, writeParquet } from '../tables/parquet.js';
 import { type FrameRow, SCORES, type ScoreRow } from '../tables/schemas.js';
 import { gpuOrCpu } from './gpu-or-cpu.js';
-import { storedSuperpixels } from './origins.js';
-import { pairwiseViews } from './pairwise-views.js';
+import { pairwiseOnCpu, pairwiseOnGpu } from './pairwise-scorers.js';
 import type { Run } from './run.js';
 import type { ObservedScene, ScoredScene } from './scene.js';
 
@@ -29,7 +28,7 @@ export async function scoreScene(run: Run, scene: ObservedScene): Promise<Scored
   const fromStore = async (store: PointStore) => scoreFrames(used, storeScorer(run, scene, store));
   const rows =
     run.options.views === 'pairwise'
-      ? await scoreFrames(used, await pairwiseScorer(run, scene, used))
+      ? await scorePairwiseFrames(run, scene, used)
       : await gpuOrCpu(
           run,
           'Scores are computed',
@@ -62,14 +61,26 @@ function storeScorer(run: Run, scene: ObservedScene, store: PointStore): Scorer 
   };
 }
 
-async function pairwiseScorer(run: Run, scene: ObservedScene, used: readonly FrameRow[]): Promise<Scorer> {
-  const views = pairwiseViews(run, scene, used);
-  return async (row) => {
-    const frame = { scene: row.scene, id: row.frame };
-    const superpixels = await storedSuperpixels(run, frame, scene.keys.frames.get(frame.id)!);
-    if (superpixels === undefined) throw new Error(`the superpixels of ${frameName(frame)} have gone`);
-    return averageBySuperpixel(await scorePairwise(await views.of(row), views.others(row)), superpixels);
+async function scorePairwiseFrames(
+  run: Run,
+  scene: ObservedScene,
+  used: readonly FrameRow[],
+): Promise<ScoreRow[]> {
+  const { name } = await chooseBackend(run.options.backend);
+  const onGpu = async () => {
+    const scorer = await pairwiseOnGpu(run, scene, used);
+    try {
+      return await scoreFrames(used, scorer.score);
+    } finally {
+      scorer.close();
+    }
   };
+  return gpuOrCpu(
+    run,
+    'Scores are computed',
+    name === 'webgpu' && used.length > 0 ? onGpu : undefined,
+    async () => scoreFrames(used, pairwiseOnCpu(run, scene, used)),
+  );
 }
 
 function scoreRows(frame: FrameRow, scores: SuperpixelScores): ScoreRow[] {

@@ -14,7 +14,6 @@ import { GpuError } from '../../src/gpu/errors.js';
 import { toHalves } from '../../src/model/probability-map.js';
 import { random, seedOf } from '../../src/random.js';
 import { openRecording } from '../../src/sources/open.js';
-import { randomFrame } from '../random-frames.js';
 import { gpu, where } from '../store/gpu-setting.js';
 
 const SCANNET = '../shared/data/scannet-sample';
