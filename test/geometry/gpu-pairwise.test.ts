@@ -282,6 +282,32 @@ describe.skipIf(typeof gpu === 'string')(`pairwise reprojection on the GPU, ${wh
     await expectAsOnCpu(views);
   });
 
+  test('decides as the CPU what falls within 1e-8 pixels of the border between two', async () => {
+    const size = { width: 3000, height: 1 };
+    // Planes seen from half a column further right, less or more a little: f32 cannot tell at column 3000.
+    for (const [metres, beside] of [
+      [1, 1e-9],
+      [1.37, 1e-8],
+      [2.9, -1e-8],
+      [0.731, -1e-9],
+    ]) {
+      const depth = Math.fround(metres);
+      const planes = [0, 1, 2].map((i): View => {
+        const x = (i * (0.5 + beside) * depth) / 500;
+        return {
+          frame: {
+            ...size,
+            depth: new Float32Array(size.width).fill(depth),
+            intrinsics: { fx: 500, fy: 500, cx: 1499.5, cy: 0 },
+            cameraToWorld: Float64Array.of(1, 0, 0, x, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1),
+          },
+          probabilities: mapOf(size, 1, `${i}`),
+        };
+      });
+      await expectAsOnCpu(planes);
+    }
+  });
+
   test('bears more observations of a pixel than 32 bits of their logarithms', async () => {
     // A frame of so wide an angle that all of the others falls on its middle pixel, where the class is the rarest.
     const others = randomScene(9, 3, { width: 64, height: 48, classes: 2, holes: 0 });
