@@ -6,6 +6,7 @@ export { type Replayed, replay, scenePicks, selectAll } from '../pipelines/repla
 export { infer, report, score, select } from '../pipelines/stages.js';
 export * from './errors.js';
 export * from './frame.js';
+export { GpuPairwiseScorer } from './geometry/gpu/gpu-pairwise-scorer.js';
 export { averageBySuperpixel, type PixelScores, scorePairwise, type View } from './geometry/pairwise.js';
 export { type AdapterReport, closeGpu, Gpu, openGpu } from './gpu/device.js';
 export { GpuError } from './gpu/errors.js';

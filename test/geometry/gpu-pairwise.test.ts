@@ -9,7 +9,7 @@ import {
   scorePairwise,
   type View,
 } from '../../src/geometry/pairwise.js';
-import { closeGpu, type Gpu } from '../../src/gpu/device.js';
+import { closeGpu, type Gpu, openGpu } from '../../src/gpu/device.js';
 import { GpuError } from '../../src/gpu/errors.js';
 import { toHalves } from '../../src/model/probability-map.js';
 import { random, seedOf } from '../../src/random.js';
@@ -325,11 +325,16 @@ describe.skipIf(typeof gpu === 'string')(`pairwise reprojection on the GPU, ${wh
     await expectAsOnCpu(views);
   });
 
-  test('does not depend on the order of views', async () => {
+  test('does not depend on the order of views, nor on what else is under way', async () => {
     const views = randomScene(10, 6);
-    const first = await withScene(views, (scorer) => scorer.score(0, stripes(views[0].frame, 5)));
+    const superpixels = stripes(views[0].frame, 5);
+    const first = await withScene(views, (scorer) => scorer.score(0, superpixels));
+    const together = await withScene(views, (scorer) =>
+      Promise.all(views.map((_, i) => (i === 3 ? scorer.scorePixels(i) : scorer.score(i, superpixels)))),
+    );
+    expect(together[0]).toEqual(first);
     const order = [4, 2, 0, 5, 1, 3].map((i) => views[i]);
-    const again = await withScene(order, (scorer) => scorer.score(2, stripes(views[0].frame, 5)), {
+    const again = await withScene(order, (scorer) => scorer.score(2, superpixels), {
       pageBytes: 2 * 24 * 18 * 14,
     });
     expect(again).toEqual(first);
@@ -339,7 +344,7 @@ describe.skipIf(typeof gpu === 'string')(`pairwise reprojection on the GPU, ${wh
     const create = (count: number, options?: PairwiseScorerOptions) =>
       GpuPairwiseScorer.create(device, { width: 320, height: 240 }, 13, count, options);
     const refused =
-      /^[^\n]+ has no room for the scene's \d+ views with their probabilities \(\d+ MiB\): score from the point store \(--views store\), or on the CPU \(--backend wasm\)\.$/;
+      /^[^\n]+ has no room for the scene's \d+ views of 320×240 with 13 classes: score from the point store \(--views store\), or on the CPU \(--backend wasm\)\.$/;
     for (const asked of [create(100_000), create(3, { maxBytes: 5e6 }), create(1, { pageBytes: 1e6 })]) {
       const error = await asked.catch((reason: Error) => reason);
       expect(error).toBeInstanceOf(GpuError);
@@ -370,4 +375,17 @@ describe.skipIf(typeof gpu === 'string')(`pairwise reprojection on the GPU, ${wh
       expect(await expectAsOnCpu(views)).toBeGreaterThan(10_000);
     },
   );
+
+  // The last: others have the device too.
+  test('says that the GPU was lost, while views are uploaded and after', async () => {
+    const lost = await openGpu();
+    const [a, b] = randomScene(1, 2);
+    const scorer = await GpuPairwiseScorer.create(lost, a.frame, 5, 2);
+    await scorer.add(a);
+    const adding = scorer.add(b);
+    lost.device.destroy();
+    await expect(adding).rejects.toBeInstanceOf(GpuError);
+    await expect(scorer.score(0, stripes(a.frame, 3))).rejects.toBeInstanceOf(GpuError);
+    await expect(GpuPairwiseScorer.create(lost, a.frame, 5, 2)).rejects.toBeInstanceOf(GpuError);
+  });
 });

@@ -1,7 +1,8 @@
 import type { Size } from '../../frame.js';
 import type { Gpu } from '../../gpu/device.js';
+import { GpuError } from '../../gpu/errors.js';
 import { GROUP, HALF_WGSL, KernelModule, WIDE_WGSL } from '../../gpu/kernels.js';
-import { halfValues } from '../../model/probability-map.js';
+import { halfValues, UNIT_HALVES } from '../../model/probability-map.js';
 import { MIN_P } from '../../store/fixed-point.js';
 import { wgsl as storeWgsl } from '../../store/gpu/point-table.js';
 import { SCORE_WORDS, scoresOf } from '../../store/gpu/superpixel-sums.js';
@@ -62,9 +63,9 @@ type Buffers = Readonly<
 
 /**
  * `scorePairwise` and `averageBySuperpixel` on the GPU: all views of a scene are uploaded once, and each is then scored
- * against all others without a wait.
+ * against all others without a wait on the way. Calls need not wait for each other.
  *
- * Pixels are reprojected in integers, to some 1e-11 of a pixel, and sums are 64-bit integers: Σ P exactly, Σ −log P in
+ * Pixels are reprojected in integers, to 1e-10 of a pixel, and sums are 64-bit integers: Σ P exactly, Σ −log P in
  * units of 2⁻²⁴ nats. They bear 2³² observations of a pixel, which is more than one from every pixel of a scene that
  * there is room for. Observations are those of the CPU but for pixels that fall that close to the border between two, or
  * to the tolerance of depth; scores, in f32 from exact differences, agree to 1e-5. Depths of 2¹⁶ m and more are not
@@ -108,35 +109,40 @@ export class GpuPairwiseScorer {
     options: PairwiseScorerOptions = {},
   ): Promise<GpuPairwiseScorer> {
     const kernels = await compile(gpu, classes);
-    const views = await ResidentViews.allocate(gpu, size, classes, count, options);
     const pixels = size.width * size.height;
     const atOnce = options.batchViews ?? Math.floor(BATCH_PIXELS / pixels);
     const batch = Math.max(1, Math.min(atOnce, count));
     const { STORAGE, UNIFORM, COPY_SRC, COPY_DST } = GPUBufferUsage;
-    const made: GPUBuffer[] = [];
+    const made: { destroy(): void }[] = [];
     const storage = async (words: number, label: string, usage = STORAGE) => {
       const buffer = await gpu.allocate(4 * Math.ceil(words), usage | COPY_SRC | COPY_DST, label);
       made.push(buffer);
       return buffer;
     };
     try {
+      const views = await ResidentViews.allocate(gpu, size, classes, count, options);
+      made.push(views);
       const buffers: Buffers = {
         batch: await storage(BATCH_WORDS, 'batch', UNIFORM),
         pairs: await storage(PAIR_WORDS * Math.max(1, count), 'pairs'),
         heads: await storage(batch * pixels, 'heads'),
         links: await storage(batch * pixels, 'links'),
-        neg_logs: await gpu.upload(negLogs(), 'logarithms'),
+        neg_logs: await storage(UNIT_HALVES, 'logarithms'),
         sums: await storage(4 * pixels * classes, 'sums'),
         counts: await storage(2 * pixels, 'counts'),
         pixel_scores: await storage(PIXEL_WORDS * pixels, 'pixel scores'),
         superpixels: await storage(pixels / 2, 'superpixels'),
         scores: await storage(SCORE_WORDS * MAX_SUPERPIXELS, 'scores'),
       };
+      gpu.write(buffers.neg_logs, 0, negLogs());
       return new GpuPairwiseScorer(gpu, views, kernels, buffers, batch);
     } catch (error) {
-      views.destroy();
-      for (const buffer of made) buffer.destroy();
-      throw error;
+      for (const one of made) one.destroy();
+      if (!(error instanceof GpuError) || error.kind !== 'memory') throw error;
+      throw new GpuError(
+        'memory',
+        `${gpu.report.name} has no room for the scene's ${count} views of ${size.width}×${size.height} with ${classes} classes: score from the point store (--views store), or on the CPU (--backend wasm).`,
+      );
     }
   }
 

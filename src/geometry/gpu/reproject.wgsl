@@ -81,7 +81,7 @@ fn nearest(x: vec2u, z: vec2u, size: u32) -> i32 {
 
 /// A depth below 2^16 m in units of `bits`, cut off.
 fn fixed_depth(depth: u32, bits: u32) -> vec2u {
-  // Never above 36.
+  // Never above 38.
   let shift = i32(exponent_of(depth)) - 150 + i32(bits);
   let number = significand(depth);
   if shift <= -32 { return vec2u(0u); }

@@ -59,18 +59,19 @@ export class ResidentViews {
     const { maxStorageBufferBindingSize, maxBufferSize } = gpu.device.limits;
     const pageBytes = Math.min(maxStorageBufferBindingSize, maxBufferSize, options.pageBytes ?? MAX_BYTES);
     const inPage = Math.floor(pageBytes / (4 * viewWords));
-    if (inPage < 1 || bytes > (options.maxBytes ?? MAX_BYTES)) throw noRoom(gpu, count, bytes);
+    if (inPage < 1 || bytes > (options.maxBytes ?? MAX_BYTES))
+      throw new GpuError('memory', `${count} views take ${Math.ceil(bytes / 2 ** 20)} MiB.`);
     const pages: Page[] = [];
-    const { STORAGE, COPY_DST } = GPUBufferUsage;
+    const { STORAGE, COPY_SRC, COPY_DST } = GPUBufferUsage;
     try {
       for (let first = 0; first < count; first += inPage) {
         const views = Math.min(inPage, count - first);
-        const buffer = await gpu.allocate(4 * viewWords * views, STORAGE | COPY_DST, 'views');
+        const buffer = await gpu.allocate(4 * viewWords * views, STORAGE | COPY_SRC | COPY_DST, 'views');
         pages.push({ buffer, first, views });
       }
     } catch (error) {
       for (const { buffer } of pages) buffer.destroy();
-      throw error instanceof GpuError && error.kind === 'memory' ? noRoom(gpu, count, bytes) : error;
+      throw error;
     }
     return new ResidentViews(gpu, size, classes, pages, viewWords);
   }
@@ -78,7 +79,7 @@ export class ResidentViews {
   /**
    * Uploads a view, whose number is how many there were before.
    * @returns when the GPU has it, so that no more than one waits in memory for its turn
-   * @throws RangeError where it is of another size, or there is no room left
+   * @throws RangeError where it is of another size, or there is no room left; GpuError where the GPU fails
    */
   async add({ frame, probabilities }: View): Promise<void> {
     const { width, height } = this.size;
@@ -92,8 +93,7 @@ export class ResidentViews {
     this.cameras.push(cameraOf(frame));
     this.#gpu.write(page.buffer, at, frame.depth);
     this.#gpu.write(page.buffer, at + 4 * width * height, probabilities.data);
-    await this.#gpu.device.queue.onSubmittedWorkDone();
-    this.#gpu.check();
+    await this.#gpu.read(page.buffer, 1, at);
   }
 
   pageOf(view: number): Page {
@@ -105,11 +105,4 @@ export class ResidentViews {
   destroy(): void {
     for (const { buffer } of this.pages) buffer.destroy();
   }
-}
-
-function noRoom({ report }: Gpu, count: number, bytes: number): GpuError {
-  return new GpuError(
-    'memory',
-    `${report.name} has no room for the scene's ${count} views with their probabilities (${Math.ceil(bytes / 2 ** 20)} MiB): score from the point store (--views store), or on the CPU (--backend wasm).`,
-  );
 }
