@@ -1,0 +1,318 @@
+import { EntropyIndex } from '../selection/entropy-index.js';
+import { OverlapIndex } from '../selection/overlap-index.js';
+import { PriorityQueue } from '../selection/priority-queue.js';
+import { CpuPointStore, type FrameShare } from '../store/cpu-point-store.js';
+import type { Incidences } from '../store/incidences.js';
+import type { SuperpixelScores } from '../store/point-store.js';
+import type { PickRow } from '../tables/schemas.js';
+import { ShareCache } from './share-cache.js';
+
+/** A superpixel of a scene, by the names that people and tables use. */
+export interface SuperpixelName {
+  readonly frame: string;
+  readonly superpixel: number;
+}
+
+/** A frame of a live scene. */
+interface SceneFrame {
+  readonly id: string;
+  /** Number of its first superpixel; a scene's superpixels are numbered in a row, as frames came. */
+  readonly first: number;
+  /** All pixels of each superpixel. */
+  readonly pixels: Uint32Array;
+  /** What made its probabilities. */
+  readonly model: string;
+}
+
+/** What is known of a superpixel at any time. */
+export interface LiveEntropy extends SuperpixelName {
+  readonly pixels: number;
+  readonly scoredPixels: number;
+  /** Nats; NaN without depth. */
+  readonly viewEntropy: number;
+  /** What made the frame's probabilities. */
+  readonly model: string;
+}
+
+/**
+ * A scene whose frames are still coming: its points, the scores of all its superpixels and the queue of those that may be
+ * labelled, each current after every frame. View entropy is brought up to date where a frame touched the scene; view
+ * divergence, which decides within a surface only, when it is asked for.
+ *
+ * Calls are carried out one after another, in the order in which they are made.
+ */
+export class LiveScene {
+  readonly #read: (frame: string) => Promise<Incidences>;
+  readonly #shares: ShareCache;
+  #store: CpuPointStore | undefined;
+  #entropies!: EntropyIndex;
+  #overlaps!: OverlapIndex;
+  readonly #frames: SceneFrame[] = [];
+  readonly #byId = new Map<string, SceneFrame>();
+  /** Superpixels that may be asked for, by view entropy. */
+  readonly #queue = new PriorityQueue();
+  /** Superpixels that were asked for or labelled: what shows the same surface is done with. */
+  readonly #done = new Set<number>();
+  /** By superpixel number: view divergence when it was computed last, NaN where it has to be computed anew. */
+  #divergences = new Float32Array(1024).fill(Number.NaN);
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /**
+   * @param name of the scene
+   * @param read reads the incidences of a frame that was added
+   * @param shares may be shared by scenes
+   */
+  constructor(
+    readonly name: string,
+    read: (frame: string) => Promise<Incidences>,
+    shares = new ShareCache(),
+  ) {
+    this.#read = read;
+    this.#shares = shares;
+  }
+
+  get frames(): number {
+    return this.#frames.length;
+  }
+
+  /** Superpixels that may be asked for. */
+  get candidates(): number {
+    return this.#queue.size;
+  }
+
+  has(frame: string): boolean {
+    return this.#byId.has(frame);
+  }
+
+  /**
+   * Adds a frame, or its probabilities anew where it was there: its places must be the same then.
+   * @param model what made the probabilities
+   * @throws BadFrameError, and changes nothing, as `PointStore.integrate`
+   */
+  add(frame: string, incidences: Incidences, model: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const known = this.#byId.get(frame);
+      if (known === undefined) await this.#append(frame, incidences, model);
+      else await this.#replace(known, incidences, model);
+      this.#refresh();
+    });
+  }
+
+  /** Marks superpixels as asked for or labelled: neither they nor what shows the same surface is asked for again. */
+  markDone(superpixels: Iterable<SuperpixelName>): Promise<void> {
+    return this.#inTurn(async () => {
+      for (const { frame, superpixel } of superpixels) {
+        const known = this.#byId.get(frame);
+        if (known === undefined || !(superpixel < known.pixels.length)) continue;
+        this.#finish(known.first + superpixel);
+      }
+    });
+  }
+
+  /** Takes the superpixels of a frame out of the queue: they are asked for no more, though their surfaces may be. */
+  expire(frame: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const known = this.#byId.get(frame);
+      known?.pixels.forEach((_, r) => {
+        this.#queue.delete(known.first + r);
+      });
+    });
+  }
+
+  /** View entropy of the next pick's trigger, nats; undefined where nothing is left. */
+  nextEntropy(): Promise<number | undefined> {
+    return this.#inTurn(async () => {
+      const trigger = this.#trigger();
+      return trigger && this.#queue.key(trigger.superpixel);
+    });
+  }
+
+  /**
+   * The paper's next pick (§3.3), which leaves the queue with its surface; undefined where nothing is left. Reads the
+   * incidences of frames that see the surface, where they are not in memory.
+   */
+  next(): Promise<PickRow | undefined> {
+    return this.#inTurn(async () => {
+      const trigger = this.#trigger();
+      if (trigger === undefined) return undefined;
+      const set = [trigger.superpixel, ...trigger.overlapping.filter((other) => this.#queue.has(other))];
+      await this.#updateDivergences(set);
+      const best = set.sort((a, b) => this.#divergences[b] - this.#divergences[a] || a - b);
+      // The trigger's surface has not been asked for, so that one of the set passes.
+      const pick = best.find(
+        (one) => one === trigger.superpixel || !this.#isDone(this.#overlaps.overlapping(one)),
+      )!;
+      const entropies = [pick, trigger.superpixel].map((one) => this.#queue.key(one)) as [number, number];
+      const queued = this.#queue.size;
+      for (const one of set) this.#queue.delete(one);
+      this.#finish(pick);
+      return this.#pickRow(pick, trigger.superpixel, entropies, queued - this.#queue.size);
+    });
+  }
+
+  /** Both scores of a frame's superpixels now, as a batch over the scene's frames would give them. */
+  score(frame: string): Promise<SuperpixelScores> {
+    return this.#inTurn(async () => {
+      const known = this.#byId.get(frame);
+      if (known === undefined) throw new Error(`${this.#keyOf(frame)} is not in the scene`);
+      return this.#store!.score((await this.#shareOf(known)).incidences);
+    });
+  }
+
+  /** View entropies of a frame's superpixels now, at no cost; undefined where it is not there. */
+  entropies(frame: string): readonly LiveEntropy[] | undefined {
+    const known = this.#byId.get(frame);
+    if (known === undefined) return undefined;
+    return [...known.pixels].map((pixels, superpixel) => ({
+      frame,
+      superpixel,
+      pixels,
+      scoredPixels: this.#entropies.scoredPixels(known.first + superpixel),
+      viewEntropy: this.#entropies.viewEntropy(known.first + superpixel),
+      model: known.model,
+    }));
+  }
+
+  /** Superpixels of other frames that show the same surface. */
+  views({ frame, superpixel }: SuperpixelName): readonly SuperpixelName[] {
+    const known = this.#byId.get(frame);
+    return known === undefined
+      ? []
+      : this.#overlaps.overlapping(known.first + superpixel).map((n) => this.#nameOf(n));
+  }
+
+  async #append(id: string, incidences: Incidences, model: string): Promise<void> {
+    if (this.#store === undefined) {
+      this.#store = new CpuPointStore(incidences.classes);
+      this.#entropies = new EntropyIndex(this.#store);
+      this.#overlaps = new OverlapIndex(this.#entropies);
+    }
+    await this.#store.integrate(incidences, `${this.name}/${id}`);
+    const share = this.#shares.put(this.#keyOf(id), this.#store.shareOf(incidences));
+    const first = this.#overlaps.add(incidences, share.ids);
+    this.#entropies.add(incidences, share.ids, first);
+    const frame = { id, first, pixels: incidences.superpixelPixels, model };
+    this.#frames.push(frame);
+    this.#byId.set(id, frame);
+    if (this.#divergences.length < this.#overlaps.superpixels) {
+      const longer = new Float32Array(2 * this.#overlaps.superpixels);
+      longer.set(this.#divergences);
+      this.#divergences = longer;
+    }
+    for (let r = 0; r < incidences.superpixels; r++) {
+      const entropy = this.#entropies.viewEntropy(first + r);
+      if (!Number.isNaN(entropy)) this.#queue.set(first + r, entropy);
+    }
+  }
+
+  async #replace(known: SceneFrame, incidences: Incidences, model: string): Promise<void> {
+    const store = this.#store!;
+    const old = await this.#shareOf(known);
+    await store.remove(old.incidences);
+    try {
+      await store.integrate(incidences, `${this.name}/${known.id}`);
+    } catch (error) {
+      await store.integrate(old.incidences, `${this.name}/${known.id}`);
+      throw error;
+    }
+    const share = this.#shares.put(this.#keyOf(known.id), store.shareOf(incidences));
+    this.#entropies.update(share.ids);
+    const frame = { ...known, model };
+    this.#frames[this.#frames.indexOf(known)] = frame;
+    this.#byId.set(known.id, frame);
+  }
+
+  /** Brings the queue up to date with entropies that changed. */
+  #refresh(): void {
+    for (const superpixel of this.#entropies.takeChanged()) {
+      this.#divergences[superpixel] = Number.NaN;
+      if (this.#queue.has(superpixel)) this.#queue.set(superpixel, this.#entropies.viewEntropy(superpixel));
+    }
+  }
+
+  /** The candidate with the highest view entropy whose surface has not been asked for; others are dropped on the way. */
+  #trigger(): { readonly superpixel: number; readonly overlapping: readonly number[] } | undefined {
+    for (let superpixel = this.#queue.peek(); superpixel !== undefined; superpixel = this.#queue.peek()) {
+      const overlapping = this.#overlaps.overlapping(superpixel);
+      if (!this.#isDone(overlapping)) return { superpixel, overlapping };
+      this.#queue.delete(superpixel);
+    }
+    return undefined;
+  }
+
+  #isDone(superpixels: readonly number[]): boolean {
+    return this.#done.size > 0 && superpixels.some((one) => this.#done.has(one));
+  }
+
+  #finish(superpixel: number): void {
+    this.#done.add(superpixel);
+    this.#queue.delete(superpixel);
+    for (const other of this.#overlaps.overlapping(superpixel)) this.#queue.delete(other);
+  }
+
+  /** Computes divergences that are not known, a frame at a time. */
+  async #updateDivergences(superpixels: readonly number[]): Promise<void> {
+    const asked = new Map<SceneFrame, number[]>();
+    for (const superpixel of superpixels) {
+      if (!Number.isNaN(this.#divergences[superpixel])) continue;
+      const frame = this.#frameOf(superpixel);
+      const some = asked.get(frame) ?? [];
+      some.push(superpixel - frame.first);
+      asked.set(frame, some);
+    }
+    for (const [frame, ids] of asked) {
+      const found = this.#store!.viewDivergences(await this.#shareOf(frame), ids);
+      for (const id of ids) this.#divergences[frame.first + id] = found[id];
+    }
+  }
+
+  #shareOf({ id }: SceneFrame): Promise<FrameShare> {
+    return this.#shares.get(this.#keyOf(id), this.#store!, () => this.#read(id));
+  }
+
+  #keyOf(frame: string): string {
+    return `${this.name}/${frame}`;
+  }
+
+  #frameOf(superpixel: number): SceneFrame {
+    let low = 0;
+    let high = this.#frames.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if (this.#frames[middle].first <= superpixel) low = middle;
+      else high = middle - 1;
+    }
+    return this.#frames[low];
+  }
+
+  #nameOf(superpixel: number): SuperpixelName {
+    const { id, first } = this.#frameOf(superpixel);
+    return { frame: id, superpixel: superpixel - first };
+  }
+
+  #pickRow(
+    pick: number,
+    trigger: number,
+    [entropy, triggerEntropy]: [number, number],
+    overlapSet: number,
+  ): PickRow {
+    const [picked, triggered] = [this.#nameOf(pick), this.#nameOf(trigger)];
+    return {
+      scene: this.name,
+      ...picked,
+      pixels: this.#byId.get(picked.frame)!.pixels[picked.superpixel],
+      view_entropy: entropy,
+      view_divergence: this.#divergences[pick],
+      trigger_frame: triggered.frame,
+      trigger_superpixel: triggered.superpixel,
+      trigger_entropy: triggerEntropy,
+      overlap_set: overlapSet,
+    };
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+}
