@@ -2,6 +2,7 @@ import { cpus } from 'node:os';
 import Table from 'cli-table3';
 import { benchAgreement } from './agreement.js';
 import type { Figure } from './figure.js';
+import { benchLive } from './live.js';
 import { benchMemory } from './memory.js';
 import { benchNetwork } from './network.js';
 import { benchSelection } from './selection.js';
@@ -14,6 +15,7 @@ const BENCHES: Record<string, () => Promise<Figure[]>> = {
   superpixels: benchSuperpixels,
   selection: benchSelection,
   network: benchNetwork,
+  live: benchLive,
   agreement: benchAgreement,
   memory: benchMemory,
 };

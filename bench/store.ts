@@ -64,7 +64,7 @@ async function timeStore(count: number, classes: number) {
   return spent;
 }
 
-function madeUp({ width, height }: Frame, classes: number, seed: number): ProbabilityMap {
+export function madeUp({ width, height }: Frame, classes: number, seed: number): ProbabilityMap {
   const next = random(seed);
   const values = new Float32Array(width * height * classes);
   for (let at = 0; at < values.length; at += classes) {

@@ -1,0 +1,95 @@
+import { existsSync } from 'node:fs';
+import { LiveScene } from '../src/live/live-scene.js';
+import { ShareCache } from '../src/live/share-cache.js';
+import { random } from '../src/random.js';
+import { openRecording } from '../src/sources/open.js';
+import { sumIncidences } from '../src/store/bin.js';
+import { footprintOf } from '../src/store/footprint.js';
+import type { Incidences } from '../src/store/incidences.js';
+import { seeds } from '../src/superpixels/seeds.js';
+import { type Figure, SAMPLE, SCANNET, SIZE } from './figure.js';
+import { madeUp } from './store.js';
+
+const CLASSES = 13;
+/** Frames that are timed at the end of a scene. */
+const TIMED = 20;
+
+/**
+ * A live scene's rescoring after one more frame, with 50 frames and with 500 that show the same place, and a window's picks out of
+ * 50 000 superpixels; one core. Real frames over and over, each time from a camera moved by some centimetres, with made-up
+ * probabilities: the more frames, the more of them see each voxel.
+ */
+export async function benchLive(): Promise<Figure[]> {
+  const few = await rescoring(50);
+  const many = await rescoring(500);
+  const { picks, candidates } = await closing();
+  return [
+    { name: 'live: a new frame, scene of 50 frames', value: few, unit: 'ms' },
+    { name: 'live: a new frame, scene of 500 frames', value: many, unit: 'ms', target: '≤ 50' },
+    { name: '  ratio', value: many / few, unit: '', target: '≤ 3' },
+    { name: 'live: 10 picks at the end of a window', value: picks, unit: 'ms', target: '≤ 100' },
+    { name: '  candidates', value: candidates, unit: '' },
+  ];
+}
+
+/** Milliseconds that adding a frame takes, binned before, as the last of so many. */
+async function rescoring(count: number): Promise<number> {
+  const scene = new LiveScene(
+    'scene',
+    () => Promise.reject(new Error('all is in memory')),
+    new ShareCache(0),
+  );
+  let spent = 0;
+  for await (const [i, incidences] of passes(count, 0)) {
+    const start = performance.now();
+    await scene.add(`${i}`, incidences, 'model');
+    if (i >= count - TIMED) spent += (performance.now() - start) / TIMED;
+  }
+  return spent;
+}
+
+/** Milliseconds from the end of a window to its tenth pick, of scenes with 50 000 superpixels together. */
+async function closing(): Promise<{ picks: number; candidates: number }> {
+  const kept = new Map<string, Incidences>();
+  const shares = new ShareCache();
+  const scenes: LiveScene[] = [];
+  let candidates = 0;
+  for (let s = 0; candidates < 50_000; s++) {
+    const scene = new LiveScene(`scene ${s}`, async (frame) => kept.get(`${s} ${frame}`)!, shares);
+    scenes.push(scene);
+    for await (const [i, incidences] of passes(300, s)) {
+      kept.set(`${s} ${i}`, incidences);
+      await scene.add(`${i}`, incidences, 'model');
+    }
+    candidates += scene.candidates;
+  }
+  const start = performance.now();
+  for (let pick = 0; pick < 10; pick++) {
+    let best: { scene: LiveScene; entropy: number } | undefined;
+    for (const scene of scenes) {
+      const entropy = await scene.nextEntropy();
+      if (entropy !== undefined && (best === undefined || entropy > best.entropy)) best = { scene, entropy };
+    }
+    await best?.scene.next();
+  }
+  return { picks: performance.now() - start, candidates };
+}
+
+/** Incidences of so many frames, the recording's in turn, each from a camera moved at random. */
+async function* passes(count: number, seed: number): AsyncGenerator<[number, Incidences]> {
+  const recording = await openRecording(existsSync(SCANNET) ? SCANNET : SAMPLE);
+  const { scene } = recording.frames[0];
+  const entries = recording.frames.filter((entry) => entry.scene === scene);
+  const frames = await Promise.all(entries.map((entry) => recording.read(entry, SIZE)));
+  const next = random(seed);
+  const cut = frames.map((frame) => seeds(frame.colour, frame));
+  const maps = frames.map((frame, i) => madeUp(frame, CLASSES, i));
+  for (let i = 0; i < count; i++) {
+    const frame = frames[i % frames.length];
+    const cameraToWorld = frame.cameraToWorld.map((x, at) =>
+      at % 4 === 3 && at < 12 ? x + 0.1 * (next() - 0.5) : x,
+    );
+    const places = footprintOf({ ...frame, cameraToWorld }, cut[i % frames.length], 0.02);
+    yield [i, sumIncidences(places, maps[i % frames.length])];
+  }
+}
