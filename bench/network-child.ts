@@ -92,7 +92,7 @@ async function trainingTimes(start: Network): Promise<number[]> {
   last = performance.now();
   for (let step = 0; step < options.steps; step++) {
     const samples = Array.from({ length: options.batch }, (_, i) => step * options.batch + i);
-    replica.step(
+    await replica.step(
       samples.map((number) => {
         const index = number % images.length;
         return { number, index, image: images[index] };

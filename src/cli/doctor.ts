@@ -24,7 +24,7 @@ async function describeMachine(choice: BackendChoice): Promise<string> {
       ({ name, available, detail }) => `${available ? '✓' : '✗'} ${name.padEnd(6)} ${detail}`,
     ),
     ...(await describeGpu(choice)),
-    `chosen: ${found.chosen} for inference, ${found.reason}; ${found.training} for training`,
+    `chosen: ${found.chosen} for inference and training, ${found.reason}`,
   ].join('\n');
 }
 

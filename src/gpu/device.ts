@@ -53,6 +53,21 @@ export class Gpu {
   }
 
   /**
+   * Runs work by a library that fails in words of its own when the device is lost.
+   * @throws GpuError, the reason, instead
+   */
+  async attempt<T>(work: () => T | Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      // The promise that tells of a loss may settle a turn later.
+      await new Promise((resolve) => setImmediate(resolve));
+      this.check();
+      throw error;
+    }
+  }
+
+  /**
    * A new buffer, all zero.
    * @param size bytes
    * @throws GpuError of kind `memory` where it does not fit

@@ -7,7 +7,7 @@ import { GpuError } from '../gpu/errors.js';
 import { registerWasmKernels } from './kernels/wasm-kernels.js';
 
 export type BackendName = 'webgpu' | 'wasm' | 'cpu';
-/** Those that any thread may start for itself, and that train. */
+/** Those that any thread may start for itself. */
 export type ThreadBackend = Exclude<BackendName, 'webgpu'>;
 /** What `--backend` takes; `auto` picks the fastest that this machine runs. */
 export type BackendChoice = 'auto' | BackendName;
@@ -32,7 +32,7 @@ export function gpuGivenUp(): GpuError | undefined {
 }
 
 /**
- * The backend to infer with: `auto` takes a real GPU where there is one, else WebAssembly. A software GPU, slower than
+ * The backend to infer and to train with: `auto` takes a real GPU where there is one, else WebAssembly. A software GPU, slower than
  * either, is taken only by name.
  * @throws GpuError of kind `missing` if WebGPU is asked for by name and cannot be had
  */
@@ -49,11 +49,6 @@ export async function chooseBackend(choice: BackendChoice = 'auto'): Promise<Cho
     if (!(error instanceof GpuError)) throw error;
     return { name: 'wasm', reason: clause(error) };
   }
-}
-
-/** The backend to train with: WebAssembly unless cpu is asked for; nothing trains on WebGPU. */
-export function trainingBackend(choice: BackendChoice = 'auto'): ThreadBackend {
-  return choice === 'cpu' ? 'cpu' : 'wasm';
 }
 
 /** A sentence as part of another. */
@@ -73,11 +68,8 @@ export interface BackendsReport {
   readonly node: string;
   readonly cores: number;
   readonly backends: readonly BackendReport[];
-  /** For inference. */
   readonly chosen: BackendName;
   readonly reason: string;
-  /** For training. */
-  readonly training: BackendName;
 }
 
 /**
@@ -96,7 +88,6 @@ export async function describeBackends(choice: BackendChoice = 'auto'): Promise<
     ],
     chosen: name,
     reason,
-    training: trainingBackend(choice),
   };
 }
 

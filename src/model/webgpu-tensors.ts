@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Gpu } from '../gpu/device.js';
+import type { TensorHost } from './training/tensor-host.js';
 
 // Loads an optional package: import this module only where WebGPU is asked for.
 
@@ -17,7 +18,7 @@ interface Recording {
 let started: WebGpuTensors | undefined;
 
 /** tfjs-backend-webgpu on our own device, so that its tensors are our kernels' buffers. */
-export class WebGpuTensors {
+export class WebGpuTensors implements TensorHost {
   readonly #backend: WebGPUBackend;
 
   /** Registers the backend, once a device; an earlier one goes with its tensors. */
@@ -52,6 +53,21 @@ export class WebGpuTensors {
     } finally {
       if (before && before !== 'webgpu') void tf.setBackend(before);
     }
+  }
+
+  /** @throws GpuError where the GPU was lost or its memory did not do for what was submitted before */
+  async read<D extends 'float32' | 'int32' = 'float32'>(
+    tensors: readonly tf.Tensor[],
+  ): Promise<tf.DataTypeMap[D][]> {
+    const kinds = tensors.map(({ dtype }) => (dtype === 'int32' ? Int32Array : Float32Array));
+    // Recorded now, before the caller disposes them.
+    const parts = await this.gpu.submitAndRead(
+      this.gpu.device.createCommandEncoder(),
+      tensors.map((tensor) => ({ buffer: this.bufferOf(tensor), words: tensor.size })),
+    );
+    return parts.map(({ buffer, byteOffset, length }, i) => {
+      return new kinds[i](buffer as ArrayBuffer, byteOffset, length) as tf.DataTypeMap[D];
+    });
   }
 
   /**

@@ -1,5 +1,5 @@
 import { UserError } from '../errors.js';
-import { startBackend, trainingBackend } from '../model/backend.js';
+import { startBackend } from '../model/backend.js';
 import type { DeepLabConfig } from '../model/deeplab.js';
 import { initialNetwork, type Network } from '../model/network.js';
 import { prepareSample } from '../model/training/prepare.js';
@@ -55,7 +55,8 @@ export async function startingNetwork(
   if (backbone === undefined) return untrained;
   const network = initialiseFrom(untrained, backbone);
   if (backbone.batchNorm === 'kept') return network;
-  await startBackend(trainingBackend(backend));
+  // A few dozen passes in this thread, which a GPU would spend compiling kernels for.
+  await startBackend(backend === 'cpu' ? 'cpu' : 'wasm');
   return unfoldBatchNorm(network, await firstCrops(images, recipe));
 }
 

@@ -1,7 +1,7 @@
 import { InterruptedError, UserError } from '../errors.js';
 import { frameName } from '../frame.js';
 import { digest } from '../hash.js';
-import { trainingBackend } from '../model/backend.js';
+import { chooseBackend } from '../model/backend.js';
 import type { TrainingOptions } from '../model/training/recipe.js';
 import type { ImageSet } from '../model/training/samples.js';
 import { initialState, type TrainingState } from '../model/training/state.js';
@@ -99,7 +99,8 @@ function trainingKey(
     trainingRecipe(options, training.length),
     // What `auto` finds may come and go with the machine's cache: a network made with it stays.
     options.init === 'auto' ? 'auto' : (backbone?.sha256 ?? 'random'),
-    trainingBackend(options.backend),
+    // A GPU may come and go: what `auto` had trained on one stays, and it may go on with it on wasm.
+    options.backend === 'auto' ? 'wasm' : options.backend,
     options.size,
     trainingLabels?.key ?? labels(training),
     labels(validation),
@@ -142,7 +143,6 @@ async function begun(
 ): Promise<TrainingState> {
   await files.begin();
   const config = networkConfig(options, recording.classes.length);
-  if (options.backend === 'webgpu') monitor.note('training is on wasm: on WebGPU there is inference only');
   monitor.note(`training starts from ${backbone?.source ?? (await whyRandom(options, config.width))}`);
   const { classes } = recording;
   const network = await startingNetwork(config, classes, backbone, images, recipe, options.backend);
@@ -158,9 +158,13 @@ async function trainFrom(
   held: ImageSet | undefined,
 ): Promise<void> {
   const { steps } = state.options;
+  const { backend } = options;
+  const { name, reason } = await chooseBackend(backend);
+  if (name !== backend) monitor.note(`training is on ${name}: ${reason}`);
   const trainer = await Trainer.open(state, images, held, {
-    backend: options.backend,
+    backend,
     ...(options.workers ? { workers: options.workers } : {}),
+    onFallback: (line) => monitor.warn(line),
   });
   const progress = monitor.begin('train', steps, 'steps', state.step);
   const onAbort = () => monitor.note('saving the training as it is; interrupt again to end at once');

@@ -1,19 +1,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { chooseBackend, describeBackends, startBackend, trainingBackend } from '../../src/model/backend.js';
+import { chooseBackend, describeBackends, startBackend } from '../../src/model/backend.js';
 
 afterEach(() => vi.restoreAllMocks());
 
 describe('backends', () => {
-  test('what is named is chosen; training is on wasm unless cpu is named', async () => {
+  test('what is named is chosen', async () => {
     expect(await chooseBackend('wasm')).toEqual({ name: 'wasm', reason: 'asked for' });
     expect(await chooseBackend('cpu')).toEqual({ name: 'cpu', reason: 'asked for' });
-    expect((['auto', 'webgpu', 'wasm', 'cpu'] as const).map(trainingBackend)).toEqual([
-      'wasm',
-      'wasm',
-      'wasm',
-      'cpu',
-    ]);
   });
 
   test.each(['wasm', 'cpu'] as const)('%s starts, computes and prints nothing', async (name) => {

@@ -21,14 +21,10 @@ import {
   withFrozenBackbone,
 } from '../../src/model/training/recipe.js';
 import { Replica } from '../../src/model/training/replica.js';
+import { replicaCount } from '../../src/model/training/replica-threads.js';
 import { type ImageSet, SampleOrder } from '../../src/model/training/samples.js';
 import { initialState, type TrainingState } from '../../src/model/training/state.js';
-import {
-  replicaCount,
-  Trainer,
-  type TrainerOptions,
-  type TrainingStep,
-} from '../../src/model/training/trainer.js';
+import { Trainer, type TrainerOptions, type TrainingStep } from '../../src/model/training/trainer.js';
 import { random } from '../../src/random.js';
 
 const CLASSES = ['wall', 'red', 'green', 'blue'];
@@ -328,11 +324,11 @@ describe('trainer', () => {
     const options = { ...small, crop: { width: 16, height: 16 } };
     const replica = new Replica(begin(options), trainingOps('wasm', exchange), exchange);
     const samples = images.slice(0, 2).map((image, number) => ({ image, number, index: number }));
-    replica.step(samples, 0.01);
-    replica.step(samples, 0.01);
+    await replica.step(samples, 0.01);
+    await replica.step(samples, 0.01);
     const held = { ...tf.memory(), heap: linkKernels().heap().byteLength };
     for (let step = 2; step < 200; step++) {
-      replica.step(
+      await replica.step(
         samples.map(({ image, index }, i) => ({ image, index, number: 2 * step + i })),
         0.01,
       );
@@ -340,7 +336,7 @@ describe('trainer', () => {
       expect(tf.memory().numBytes).toBe(held.numBytes);
     }
     expect(linkKernels().heap().byteLength).toBe(held.heap);
-    replica.dispose();
+    await replica.close();
     expect(tf.memory().numTensors).toBe(before);
   });
 

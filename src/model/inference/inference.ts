@@ -39,13 +39,16 @@ export class InferenceNetwork {
 
   /** The likeliest class of each pixel, H×W, dropout off. */
   labels(image: ColourImage): Uint8Array {
-    const { width, height } = image;
-    const likeliest = tf.tidy(() =>
-      tf.argMax(upsample4(this.logits(this.features(image)), height, width), 3),
-    );
+    const likeliest = this.likeliest(image);
     const labels = new Uint8Array(likeliest.dataSync());
     likeliest.dispose();
     return labels;
+  }
+
+  /** What `labels` reads, [1, H, W], int32. */
+  likeliest(image: ColourImage): tf.Tensor3D {
+    const { width, height } = image;
+    return tf.tidy(() => tf.argMax(upsample4(this.logits(this.features(image)), height, width), 3));
   }
 
   /**

@@ -8,14 +8,14 @@ import { prepareSample } from './prepare.js';
 import type { TrainingOptions } from './recipe.js';
 import type { Sample } from './samples.js';
 
-/** Bytes of features kept at most, by each replica; images past that are looked at each time they come up. */
+/** Bytes of features kept on the backend at most, by each replica; images past that are looked at each time they come up. */
 const MOST_KEPT = 400e6;
 
-/** What the backbone makes of one crop, and the crop's labels. */
-interface Seen {
-  readonly high: Float32Array;
-  readonly low: Float32Array;
+/** What the backbone makes of one crop [1, …], and the crop's labels. */
+interface Seen extends BackboneOutput {
   readonly labels: Int32Array;
+  /** Whether it stays for the next time the crop comes up. */
+  readonly isKept: boolean;
 }
 
 /** What the head learns from in one step; the caller disposes the tensors. */
@@ -34,8 +34,6 @@ export class FrozenBackbone {
   private readonly kept = new Map<number, Seen>();
   private bytes = 0;
   private readonly isRepeated: boolean;
-  /** Of one image's features. */
-  private shapes: { readonly high: readonly number[]; readonly low: readonly number[] } | undefined;
 
   constructor(
     private readonly network: Network,
@@ -47,32 +45,23 @@ export class FrozenBackbone {
 
   look(samples: readonly Sample[]): SeenBatch {
     const seen = samples.map((sample) => this.lookOnce(sample));
-    const { high, low } = this.shapes!;
-    const stack = (parts: readonly Float32Array[], [, height, width, channels]: readonly number[]) =>
-      tf.tensor4d(concatenated(Float32Array, parts), [parts.length, height, width, channels]);
-    return {
-      high: stack(
-        seen.map((one) => one.high),
-        high,
-      ),
-      low: stack(
-        seen.map((one) => one.low),
-        low,
-      ),
-      labels: concatenated(
-        Int32Array,
-        seen.map((one) => one.labels),
-      ),
-    };
+    const high = tf.concat(seen.map((one) => one.high));
+    const low = tf.concat(seen.map((one) => one.low));
+    for (const one of seen) if (!one.isKept) tf.dispose([one.high, one.low]);
+    const area = seen[0].labels.length;
+    const labels = new Int32Array(samples.length * area);
+    for (const [i, one] of seen.entries()) labels.set(one.labels, i * area);
+    return { high, low, labels };
   }
 
   dispose(): void {
     this.layers.dispose();
+    for (const { high, low } of this.kept.values()) tf.dispose([high, low]);
     this.kept.clear();
   }
 
   private lookOnce(sample: Sample): Seen {
-    if (!this.isRepeated) return this.compute(sample);
+    if (!this.isRepeated) return { ...this.compute(sample), isKept: false };
     const { seed } = this.options;
     const { isMirrored } = drawWindow(
       sample.image,
@@ -82,16 +71,17 @@ export class FrozenBackbone {
     const key = 2 * sample.index + (isMirrored ? 1 : 0);
     const known = this.kept.get(key);
     if (known !== undefined) return known;
-    const seen = this.compute(sample);
-    const size = seen.high.byteLength + seen.low.byteLength + seen.labels.byteLength;
-    if (this.bytes + size <= MOST_KEPT) {
+    const computed = this.compute(sample);
+    const size = 4 * (computed.high.size + computed.low.size);
+    const seen = { ...computed, isKept: this.bytes + size <= MOST_KEPT };
+    if (seen.isKept) {
       this.kept.set(key, seen);
       this.bytes += size;
     }
     return seen;
   }
 
-  private compute(sample: Sample): Seen {
+  private compute(sample: Sample): SeenBatch {
     const { width, height } = this.options.crop;
     const colour = new Float32Array(width * height * 3);
     const labels = new Int32Array(width * height);
@@ -100,22 +90,6 @@ export class FrozenBackbone {
       const seen = backbone(this.layers, this.network.config, tf.tensor4d(colour, [1, height, width, 3]));
       return [seen.high, seen.low];
     });
-    this.shapes = { high: high.shape, low: low.shape };
-    const values = { high: high.dataSync<'float32'>(), low: low.dataSync<'float32'>(), labels };
-    tf.dispose([high, low]);
-    return values;
+    return { high, low, labels };
   }
-}
-
-function concatenated<A extends Float32Array | Int32Array>(
-  Kind: new (length: number) => A,
-  parts: readonly A[],
-): A {
-  const all = new Kind(parts.reduce((sum, { length }) => sum + length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    all.set(part, offset);
-    offset += part.length;
-  }
-  return all;
 }

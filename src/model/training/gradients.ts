@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 // tfjs-core registers no gradient at all when Node loads it; tfjs-layers registers every one as a side effect.
 import '@tensorflow/tfjs-layers';
-import type { ThreadBackend } from '../backend.js';
+import type { BackendName } from '../backend.js';
 import { channelMean } from './channel-mean.js';
 
 /**
@@ -14,7 +14,7 @@ import { channelMean } from './channel-mean.js';
  *
  * A faster engine registers its own kernels under the same names. Idempotent.
  */
-export function registerGradients(backend: ThreadBackend): void {
+export function registerGradients(backend: BackendName): void {
   if (registered.has(backend)) return;
   registered.add(backend);
   if (backend === 'wasm') {
@@ -49,7 +49,7 @@ export function registerGradients(backend: ThreadBackend): void {
   });
 }
 
-const registered = new Set<ThreadBackend>();
+const registered = new Set<BackendName>();
 
 type Inputs = Record<string, tf.Tensor4D>;
 type Shape4D = [number, number, number, number];

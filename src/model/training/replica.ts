@@ -12,22 +12,31 @@ import { prepareSample } from './prepare.js';
 import type { TrainingOptions } from './recipe.js';
 import type { Sample } from './samples.js';
 import type { TrainingState } from './state.js';
-import { TrainingLayers } from './training-layers.js';
+import { type TensorHost, thisThread } from './tensor-host.js';
+import { type BatchStatistics, TrainingLayers } from './training-layers.js';
 import type { TrainingOps } from './training-ops.js';
+import type { HostTensors, TrainingReplica } from './training-replica.js';
 
 /** Share of a batch's statistics in the running ones. */
 const STATISTICS_RATE = 0.1;
 
-/** Copies of a network's tensors, by name. */
-export type HostTensors = ReadonlyMap<string, HostTensor>;
+/** What a batch says of the weights as they are; they, and all else that lasts, are as before. */
+interface Differentiated {
+  /** Number of the batch's first sample that is this replica's. */
+  readonly first: number;
+  readonly loss: tf.Scalar;
+  /** By parameter. */
+  readonly gradients: Map<string, tf.Tensor>;
+  readonly statistics: BatchStatistics;
+}
 
 /**
- * A network in training on this thread's backend: stochastic gradient descent with momentum over this replica's share
- * of each batch, in step with the other replicas. All of them hold the same weights, bit for bit, after every step.
+ * A network in training: stochastic gradient descent with momentum over this replica's share of each batch, in step with
+ * the other replicas. All of them hold the same weights, bit for bit, after every step.
  *
- * Owns its tensors from construction to `dispose`.
+ * Owns its tensors from construction to `close`.
  */
-export class Replica {
+export class Replica implements TrainingReplica {
   private readonly parameters = new Map<string, tf.Tensor>();
   private readonly velocity = new Map<string, tf.Tensor>();
   /** Running means and variances. */
@@ -42,13 +51,20 @@ export class Replica {
   private readonly options: TrainingOptions;
   /** The network as it is between two steps, from the first evaluation there to the next step. */
   private evaluated: InferenceNetwork | undefined;
+  /** Of the step to come, where its samples were known while the last one was computed. */
+  private ahead: Differentiated | undefined;
+  private isClosed = false;
 
-  /** @param classWeights of the loss; all 1 if not given */
+  /**
+   * @param classWeights of the loss; all 1 if not given
+   * @param host where the tensors are; the replica is to be made there
+   */
   constructor(
     { network, velocity, options }: TrainingState,
     private readonly ops: TrainingOps,
     private readonly exchange: Exchange,
     private readonly classWeights?: Float32Array,
+    private readonly host: TensorHost = thisThread,
   ) {
     this.config = network.config;
     this.classNames = network.classNames;
@@ -67,48 +83,88 @@ export class Replica {
   }
 
   /**
-   * One step on a batch.
-   *
-   * @param samples this replica's share of it
-   * @returns mean loss over the labelled pixels of the whole batch, before the step
+   * Submits the step as a whole and, as soon as `next` is known, the gradients of the next one, which change nothing:
+   * a GPU that computes beside this thread goes on with them while the loss is read. Nothing else is read.
    */
-  step(samples: readonly Sample[], learningRate: number): number {
-    this.forgetEvaluated();
-    const { loss, gradients } = this.differentiate(samples);
-    this.descend(this.exchange.replicas === 1 ? gradients : this.total(gradients), learningRate);
-    this.followStatistics();
-    return loss;
+  async step(
+    samples: readonly Sample[],
+    learningRate: number,
+    next?: Promise<readonly Sample[]>,
+  ): Promise<number> {
+    const loss = this.host.run(() => {
+      this.forgetEvaluated();
+      const { loss, gradients, statistics } = this.takeAhead(samples) ?? this.differentiate(samples);
+      this.descend(this.exchange.replicas === 1 ? gradients : this.total(gradients), learningRate);
+      this.followStatistics(statistics);
+      return loss;
+    });
+    const read = this.host.read([loss]);
+    loss.dispose();
+    if (next) this.lookAhead(next);
+    return (await read)[0][0];
   }
 
-  /** Pixels by true and predicted class over some images, dropout off. */
-  evaluate(images: readonly LabelledImage[]): ConfusionMatrix {
-    this.evaluated ??= new InferenceNetwork(this.network());
+  async evaluate(images: readonly LabelledImage[]): Promise<Float64Array> {
+    const network = this.evaluated ?? (await this.startEvaluation());
+    const likeliest = this.host.run(() => images.map((image) => network.likeliest(image)));
+    const read = this.host.read<'int32'>(likeliest);
+    tf.dispose(likeliest);
     const confusion = new ConfusionMatrix(this.config.classes);
-    for (const image of images) confusion.add(image.labels, this.evaluated.labels(image));
-    return confusion;
+    for (const [i, labels] of (await read).entries()) confusion.add(images[i].labels, Uint8Array.from(labels));
+    return confusion.counts;
   }
 
-  /** A copy of the network, after the last finished step. */
-  network(): Network {
-    const tensors = new Map<string, HostTensor>();
-    for (const { name } of parameterSpecs(this.config)) {
-      tensors.set(name, toHost((this.parameters.get(name) ?? this.statistics.get(name))!));
-    }
-    return { config: this.config, classNames: this.classNames, tensors };
+  async network(): Promise<Network> {
+    const { config, classNames } = this;
+    const tensors = parameterSpecs(config).map(
+      ({ name }) => [name, (this.parameters.get(name) ?? this.statistics.get(name))!] as const,
+    );
+    return { config, classNames, tensors: await this.copy(tensors) };
   }
 
-  /** A copy of the momentum, by the name of the parameter. */
-  momentum(): HostTensors {
-    return new Map([...this.velocity].map(([name, tensor]) => [name, toHost(tensor)] as const));
+  momentum(): Promise<HostTensors> {
+    return this.copy([...this.velocity]);
   }
 
-  dispose(): void {
+  async close(): Promise<void> {
+    this.isClosed = true;
     this.forgetEvaluated();
     this.frozen?.dispose();
+    if (this.ahead) forget(this.ahead);
+    this.ahead = undefined;
     for (const home of [this.parameters, this.velocity, this.statistics]) {
       tf.dispose([...home.values()]);
       home.clear();
     }
+  }
+
+  private async copy(tensors: readonly (readonly [name: string, tensor: tf.Tensor])[]): Promise<HostTensors> {
+    const shapes = tensors.map(([, { shape }]) => shape);
+    const values = await this.host.read(tensors.map(([, tensor]) => tensor));
+    return new Map(tensors.map(([name], i) => [name, { shape: shapes[i], data: values[i] }]));
+  }
+
+  private lookAhead(next: Promise<readonly Sample[]>): void {
+    const begin = (samples: readonly Sample[]) => {
+      if (!this.isClosed) this.ahead = this.host.run(() => this.differentiate(samples));
+    };
+    // What fails here fails again in the step itself, which has someone to tell.
+    void next.then(begin).catch(() => {});
+  }
+
+  /** What was begun of a step, if it was of this one. */
+  private takeAhead([{ number }]: readonly Sample[]): Differentiated | undefined {
+    const { ahead } = this;
+    this.ahead = undefined;
+    if (ahead === undefined || ahead.first === number) return ahead;
+    forget(ahead);
+    return undefined;
+  }
+
+  private async startEvaluation(): Promise<InferenceNetwork> {
+    const network = await this.network();
+    this.evaluated = this.host.run(() => new InferenceNetwork(network));
+    return this.evaluated;
   }
 
   private forgetEvaluated(): void {
@@ -133,14 +189,14 @@ export class Replica {
     return { colour, labels };
   }
 
-  /** Loss of the batch, and the share of these samples in its gradient by parameter; the caller disposes that. */
-  private differentiate(samples: readonly Sample[]): { loss: number; gradients: Map<string, tf.Tensor> } {
+  /** Loss of the batch, and the share of these samples in its gradient; the caller disposes all. */
+  private differentiate(samples: readonly Sample[]): Differentiated {
     const { options, config } = this;
     const { width, height } = options.crop;
     const seen = this.frozen?.look(samples);
     const { colour, labels } = seen ? { colour: undefined, labels: seen.labels } : this.crops(samples);
     const names = this.learnt;
-    const [value, ...grads] = tf.tidy(() => {
+    const [loss, ...grads] = tf.tidy(() => {
       const target = tf.tensor3d(labels, [samples.length, height, width], 'int32');
       const masks = drawMasks(
         config,
@@ -154,9 +210,13 @@ export class Replica {
       })(names.map((name) => this.parameters.get(name)!));
       return [result.value, ...result.grads];
     });
-    const loss = value!.dataSync()[0];
-    tf.dispose([value!, ...(seen ? [seen.high, seen.low] : [])]);
-    return { loss, gradients: new Map(names.map((name, i) => [name, grads[i]] as const)) };
+    if (seen) tf.dispose([seen.high, seen.low]);
+    return {
+      first: samples[0].number,
+      loss: loss as tf.Scalar,
+      gradients: new Map(names.map((name, i) => [name, grads[i]] as const)),
+      statistics: this.layers.takeStatistics(),
+    };
   }
 
   /** The gradient of the whole batch, from every replica's share; disposes this one's. */
@@ -197,8 +257,8 @@ export class Replica {
     }
   }
 
-  private followStatistics(): void {
-    for (const [layer, batch] of this.layers.takeStatistics()) {
+  private followStatistics(statistics: BatchStatistics): void {
+    for (const [layer, batch] of statistics) {
       for (const role of ['mean', 'variance'] as const) {
         const name = `${layer}/${role}`;
         const old = this.statistics.get(name)!;
@@ -216,6 +276,7 @@ function toBackend({ shape, data }: HostTensor): tf.Tensor {
   return tf.tensor(data, [...shape]);
 }
 
-function toHost(tensor: tf.Tensor): HostTensor {
-  return { shape: tensor.shape, data: tensor.dataSync<'float32'>() };
+function forget({ loss, gradients, statistics }: Differentiated): void {
+  tf.dispose([loss, ...gradients.values()]);
+  for (const { mean, variance } of statistics.values()) tf.dispose([mean, variance]);
 }

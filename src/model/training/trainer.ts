@@ -1,18 +1,17 @@
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
 import { UserError } from '../../errors.js';
-import { workerUrl } from '../../worker-url.js';
-import { type BackendChoice, trainingBackend } from '../backend.js';
-import { parameterSpecs } from '../deeplab.js';
+import { type Gpu, openGpu } from '../../gpu/device.js';
+import { GpuError } from '../../gpu/errors.js';
+import { type BackendChoice, chooseBackend, giveUpGpu, type ThreadBackend } from '../backend.js';
 import { ConfusionMatrix } from '../evaluation/confusion-matrix.js';
 import type { Network } from '../network.js';
 import { balancedClassWeights } from './class-weights.js';
 import type { LabelledImage } from './crop.js';
 import { checkRecipe, epochOf, learningRateAt, type TrainingOptions } from './recipe.js';
+import { startReplicaThreads } from './replica-threads.js';
 import { type ImageSet, type Sample, SampleOrder } from './samples.js';
-import { allocateShared } from './shared-exchange.js';
 import type { BestNetwork, TrainingState } from './state.js';
-import type { TrainingReply, TrainingRequest, TrainingWorkerData } from './training-worker.js';
+import type { TrainingReplica } from './training-replica.js';
 
 /** How good the network was on the validation images after some step. */
 export interface Validation {
@@ -41,13 +40,19 @@ export interface TrainingStep {
 
 export interface TrainerOptions {
   readonly backend?: BackendChoice;
-  /** Threads at most, one replica each; as many as the machine has cores if not given. */
+  /** Threads at most, one replica each; as many as the machine has cores if not given. WebGPU takes none. */
   readonly workers?: number;
+  /** Hears, once, that `auto` chose a GPU that failed, and what the rest is done with; one sentence or two. */
+  readonly onFallback?: (line: string) => void;
 }
 
+/** Steps at most that are done again where a GPU fails. To keep a copy takes about as long as one of them. */
+const KEPT_EVERY = 50;
+
 /**
- * Trains a network in worker threads. A batch is shared out among as many replicas as there are workers, but a power
- * of two that divides it; on wasm, the weights are the same bits for any number of them.
+ * Trains a network: on a GPU in this thread, beside whatever else uses the device, or in worker threads, which share a
+ * batch out among as many replicas as there are workers, but a power of two that divides it. On wasm, the weights are
+ * the same bits for any number of them.
  *
  * A step depends on nothing but the state before it: training that is stopped and resumed from `state()` ends with the
  * same weights, bit for bit, as training that ran through.
@@ -58,13 +63,19 @@ export class Trainer {
   private readonly order: SampleOrder;
   private step: number;
   private best: BestNetwork | undefined;
+  private replicas: readonly TrainingReplica[] = [];
+  /** While a replica is on it. */
+  private gpu: Gpu | undefined;
 
   private constructor(
-    { options, network, step, best }: TrainingState,
+    /** A state not long ago, to go on from where a GPU fails. */
+    private kept: TrainingState,
     private readonly training: ImageSet,
     private readonly validation: ImageSet | undefined,
-    private readonly replicas: readonly ReplicaThread[],
+    private readonly classWeights: Float32Array | undefined,
+    private readonly starting: TrainerOptions,
   ) {
+    const { options, network, step, best } = kept;
     this.options = options;
     this.classes = network.config.classes;
     this.order = new SampleOrder(options.seed, training.count, training.weights);
@@ -73,14 +84,16 @@ export class Trainer {
   }
 
   /**
-   * Starts the workers; resolves when all are ready. Close the trainer to end them.
-   * @throws UserError if the state was made on a training set of another size, or its options are out of range
+   * Starts what computes; resolves when it is ready. Close the trainer to end it. Where `auto` chose a GPU and it fails,
+   * now or later, workers on wasm take its place and every step is yielded once.
+   * @throws UserError if the state was made on a training set of another size, or its options are out of range; GpuError
+   * if WebGPU is asked for by name and cannot be had
    */
   static async open(
     state: TrainingState,
     training: ImageSet,
     validation?: ImageSet,
-    { backend: choice, workers = availableParallelism() }: TrainerOptions = {},
+    options: TrainerOptions = {},
   ): Promise<Trainer> {
     checkRecipe(state.options);
     if (training.count < 1) throw new UserError('Training needs at least one labelled image.');
@@ -89,32 +102,26 @@ export class Trainer {
         `Training began on ${state.images} images and cannot go on with ${training.count}.`,
       );
     }
-    const backend = trainingBackend(choice);
-    const { batch } = state.options;
-    // The cpu backend is for checks and trains one replica.
-    const count = backend === 'cpu' ? 1 : replicaCount(batch, workers);
-    const shared = count === 1 ? undefined : allocateShared(count, batch, ...exchangeLengths(state.network));
+    const { name } = await chooseBackend(options.backend);
     const classWeights = await weightsOfClasses(state, training);
-    const threads: ReplicaThread[] = [];
-    const trainer = new Trainer(state, training, validation, threads);
-    for (let index = 0; index < count; index++) {
-      const data = { backend, state, classWeights, shared, index };
-      // A replica that dies leaves the others waiting for it: they go too.
-      threads.push(new ReplicaThread(data, () => void trainer.close()));
-    }
-    await Promise.all(threads.map((thread) => thread.ready()));
+    const trainer = new Trainer(state, training, validation, classWeights, options);
+    if (name === 'webgpu') await trainer.startOnGpu();
+    else await trainer.startThreads(name);
     return trainer;
   }
 
-  /** Runs the steps that are left, yielding after each; stop reading to pause, and read `state()` to save. */
+  /**
+   * Runs the steps that are left, yielding after each; stop reading to pause, and read `state()` to save.
+   * @throws GpuError where WebGPU was asked for by name and fails
+   */
   async *run(): AsyncGenerator<TrainingStep, void, undefined> {
     let samples = this.loadSamples(this.step);
     while (!this.isDone()) {
       const loaded = await samples;
-      // The next images load while the workers compute. Should that fail, the loop sees it when it comes to them.
+      // The next images load while this step is computed. Should that fail, the loop sees it when it comes to them.
       samples = this.loadSamples(this.step + 1);
       samples.catch(() => {});
-      yield await this.next(loaded);
+      yield await this.next(loaded, samples);
     }
     await samples.catch(() => {});
   }
@@ -128,23 +135,61 @@ export class Trainer {
 
   /** A copy of everything, after the last finished step. */
   async state(): Promise<TrainingState> {
-    const { velocity } = await this.replicas[0].ask({ kind: 'momentum' }, 'momentum');
-    const state = {
-      network: await this.network(),
-      velocity,
-      step: this.step,
-      options: this.options,
-      images: this.training.count,
-    };
-    return this.best ? { ...state, best: this.best } : state;
+    const { step, options, best } = this;
+    const { network, velocity } = await this.attempt(async ([replica]) => ({
+      network: await replica.network(),
+      velocity: await replica.momentum(),
+    }));
+    const state = { network, velocity, step, options, images: this.training.count };
+    this.kept = best ? { ...state, best } : state;
+    return this.kept;
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.replicas.map((replica) => replica.end()));
+    await Promise.all(this.replicas.map((replica) => replica.close()));
   }
 
-  private async network(): Promise<Network> {
-    return (await this.replicas[0].ask({ kind: 'network' }, 'network')).network;
+  private async startThreads(backend: ThreadBackend): Promise<void> {
+    const { workers = availableParallelism() } = this.starting;
+    const onStop = () => void this.close();
+    this.replicas = await startReplicaThreads(backend, this.kept, this.classWeights, workers, onStop);
+  }
+
+  private async startOnGpu(): Promise<void> {
+    try {
+      this.gpu = await openGpu();
+      const { openGpuReplica } = await import('./gpu/gpu-replica.js');
+      this.replicas = [await openGpuReplica(this.gpu, this.kept, this.classWeights)];
+    } catch (error) {
+      await this.replaceGpu(error);
+    }
+  }
+
+  /** Asks the replicas; where `auto` chose a GPU and it fails, those that take its place. */
+  private async attempt<T>(ask: (replicas: readonly TrainingReplica[]) => Promise<T>): Promise<T> {
+    if (this.gpu === undefined) return ask(this.replicas);
+    try {
+      return await this.gpu.attempt(() => ask(this.replicas));
+    } catch (error) {
+      await this.replaceGpu(error);
+      return ask(this.replicas);
+    }
+  }
+
+  /**
+   * Starts workers in the GPU's place and has them do what it had done since the state that was kept.
+   * @throws error, where that is no failure of a GPU that `auto` chose
+   */
+  private async replaceGpu(error: unknown): Promise<void> {
+    const { backend = 'auto', onFallback } = this.starting;
+    if (!(error instanceof GpuError) || backend !== 'auto') throw error;
+    giveUpGpu(error);
+    onFallback?.(`${error.message} Training goes on with wasm from step ${this.kept.step + 1}.`);
+    await this.close();
+    this.gpu = undefined;
+    await this.startThreads('wasm');
+    for (let done = this.kept.step; done < this.step; done++)
+      await this.descend(this.replicas, done, await this.loadSamples(done));
   }
 
   private epochsDone(): number {
@@ -163,18 +208,34 @@ export class Trainer {
     );
   }
 
-  private async next(samples: readonly Sample[]): Promise<TrainingStep> {
-    const { options } = this;
-    const learningRate = learningRateAt(options, this.step, this.training.count);
-    const share = options.batch / this.replicas.length;
-    const [{ loss }] = await Promise.all(
-      this.replicas.map((replica, i) => {
-        const mine = samples.slice(i * share, (i + 1) * share);
-        return replica.ask({ kind: 'step', samples: mine, learningRate }, 'stepped');
+  /** The step after `done` steps, by all replicas together. @returns its loss */
+  private async descend(
+    replicas: readonly TrainingReplica[],
+    done: number,
+    samples: readonly Sample[],
+    next?: Promise<readonly Sample[]>,
+  ): Promise<number> {
+    const learningRate = learningRateAt(this.options, done, this.training.count);
+    const share = this.options.batch / replicas.length;
+    const [loss] = await Promise.all(
+      replicas.map((replica, i) => {
+        const mine = (of: readonly Sample[]) => of.slice(i * share, (i + 1) * share);
+        const mineNext = next?.then(mine);
+        mineNext?.catch(() => {}); // the loop of `run` sees it
+        return replica.step(mine(samples), learningRate, mineNext);
       }),
     );
+    return loss;
+  }
+
+  private async next(samples: readonly Sample[], upcoming: Promise<readonly Sample[]>): Promise<TrainingStep> {
+    const { options } = this;
+    const learningRate = learningRateAt(options, this.step, this.training.count);
+    const next = this.step + 1 < options.steps ? upcoming : undefined;
+    const loss = await this.attempt((replicas) => this.descend(replicas, this.step, samples, next));
     const epochBefore = this.epochsDone();
     this.step++;
+    if (this.gpu && this.step - this.kept.step >= KEPT_EVERY) await this.state();
     const epoch = epochOf(this.step, options.batch, this.training.count);
     const done = { step: this.step, epoch, loss, learningRate };
     const isDue =
@@ -186,51 +247,39 @@ export class Trainer {
   }
 
   private async validate(images: ImageSet): Promise<Validation> {
+    const confusion = await this.attempt((replicas) => this.confusionOn(images, replicas));
+    const miou = confusion.meanIntersectionOverUnion();
+    const result = { step: this.step, epoch: this.epochsDone(), miou };
+    const isBest = !Number.isNaN(miou) && !(this.best !== undefined && miou <= this.best.miou);
+    if (isBest) {
+      const network = await this.attempt(([replica]) => replica.network());
+      this.best = { ...result, network };
+    }
+    return { ...result, pixelAccuracy: confusion.pixelAccuracy(), isBest };
+  }
+
+  private async confusionOn(images: ImageSet, replicas: readonly TrainingReplica[]): Promise<ConfusionMatrix> {
     const confusion = new ConfusionMatrix(this.classes);
     let next = 0;
     await Promise.all(
-      this.replicas.map(async (replica) => {
+      replicas.map(async (replica) => {
         while (next < images.count) {
           const from = next;
           next += IMAGES_AT_ONCE;
           const some = await loadRange(images, from, Math.min(next, images.count));
-          const { counts } = await replica.ask({ kind: 'evaluate', images: some }, 'evaluated');
-          confusion.addCounts(counts);
+          confusion.addCounts(await replica.evaluate(some));
         }
       }),
     );
-    const miou = confusion.meanIntersectionOverUnion();
-    const result = { step: this.step, epoch: this.epochsDone(), miou };
-    const isBest = !Number.isNaN(miou) && !(this.best !== undefined && miou <= this.best.miou);
-    if (isBest) this.best = { ...result, network: await this.network() };
-    return { ...result, pixelAccuracy: confusion.pixelAccuracy(), isBest };
+    return confusion;
   }
 }
 
-/** Validation images that a worker is sent at once: enough that it need not wait for the next, some 2 MB. */
+/** Validation images that a replica is given at once: enough that it need not wait for the next, some 2 MB. */
 const IMAGES_AT_ONCE = 8;
 
 function loadRange(images: ImageSet, from: number, to: number): Promise<LabelledImage[]> {
   return Promise.all(Array.from({ length: to - from }, (_, i) => images.load(from + i)));
-}
-
-/** The largest power of two that divides the batch and is no more than the workers. */
-export function replicaCount(batch: number, workers: number): number {
-  let count = 1;
-  while (batch % (2 * count) === 0 && 2 * count <= workers) count *= 2;
-  return count;
-}
-
-/** Most values an image that replicas gather, and most that they total. */
-function exchangeLengths({ config }: Network): [gather: number, total: number] {
-  const specs = parameterSpecs(config).filter(({ role }) => role !== 'mean' && role !== 'variance');
-  const channels = Math.max(
-    ...specs.map(({ shape }) => shape.at(-1)!),
-    ...specs.map(({ shape }) => shape[2] ?? 0),
-  );
-  const parameters = specs.reduce((sum, { shape }) => sum + shape.reduce((n, side) => n * side, 1), 0);
-  // Batch norm gathers three values a channel.
-  return [3 * channels, parameters];
 }
 
 async function weightsOfClasses(
@@ -244,65 +293,4 @@ async function weightsOfClasses(
     for (let at = 0; at < labels.length; at++) if (labels[at] < pixels.length) pixels[labels[at]]++;
   }
   return balancedClassWeights(pixels);
-}
-
-type Answer<K extends TrainingReply['kind']> = Extract<TrainingReply, { kind: K }>;
-
-/** A replica in its own thread, asked one thing at a time. */
-class ReplicaThread {
-  private readonly worker: Worker;
-  /** Why it answers no more. */
-  private stopped: Error | undefined;
-  private pending: { resolve(reply: TrainingReply): void; reject(error: Error): void } | undefined;
-  private readonly whenReady: Promise<TrainingReply>;
-
-  /** @param onStop called when the thread has ended by itself */
-  constructor(workerData: TrainingWorkerData, onStop: () => void) {
-    this.worker = new Worker(workerUrl(import.meta.url, './training-worker.js'), { workerData });
-    const stop = (reason: string) => {
-      if (this.stopped) return;
-      this.fail(new Error(`a training worker stopped: ${reason}`));
-      onStop();
-    };
-    this.worker.on('error', (error) => stop(error instanceof Error ? error.message : String(error)));
-    this.worker.on('exit', (code) => stop(`it ended with code ${code}`));
-    this.worker.on('message', (reply: TrainingReply) => {
-      const { pending } = this;
-      this.pending = undefined;
-      pending?.resolve(reply);
-    });
-    this.whenReady = this.reply();
-  }
-
-  async ready(): Promise<void> {
-    await this.whenReady;
-  }
-
-  /** @param kind what the answer to this request is */
-  async ask<K extends TrainingReply['kind']>(request: TrainingRequest, kind: K): Promise<Answer<K>> {
-    if (this.pending) throw new Error('a replica is asked one thing at a time');
-    const reply = this.reply();
-    if (!this.stopped) this.worker.postMessage(request);
-    const answer = await reply;
-    if (answer.kind !== kind) throw new Error(`expected a replica to answer ${kind}, got ${answer.kind}`);
-    return answer as Answer<K>;
-  }
-
-  async end(): Promise<void> {
-    this.fail(new Error('the trainer is closed'));
-    await this.worker.terminate();
-  }
-
-  private fail(error: Error): void {
-    this.stopped ??= error;
-    this.pending?.reject(this.stopped);
-    this.pending = undefined;
-  }
-
-  private reply(): Promise<TrainingReply> {
-    if (this.stopped) return Promise.reject(this.stopped);
-    return new Promise((resolve, reject) => {
-      this.pending = { resolve, reject };
-    });
-  }
 }

@@ -4,6 +4,9 @@ import { splitFilters } from '../split-filters.js';
 import { conv2d, depthwiseConv2d } from './convolution.js';
 import type { TrainingOps } from './training-ops.js';
 
+/** Statistics of a batch by layer; whoever has them disposes them. */
+export type BatchStatistics = ReadonlyMap<string, { readonly mean: tf.Tensor1D; readonly variance: tf.Tensor1D }>;
+
 /** The layers as training computes them: batch statistics, and every operation differentiable. */
 export class TrainingLayers implements Layers {
   /** Batch statistics seen since the last `takeStatistics`, by layer; kept tensors. */
@@ -45,7 +48,7 @@ export class TrainingLayers implements Layers {
   }
 
   /** Hands over the batch statistics by layer name; the caller disposes them. */
-  takeStatistics(): Map<string, { mean: tf.Tensor1D; variance: tf.Tensor1D }> {
+  takeStatistics(): BatchStatistics {
     const taken = this.statistics;
     this.statistics = new Map();
     return taken;

@@ -4,10 +4,11 @@ import type { Network } from '../network.js';
 import type { LabelledImage } from './crop.js';
 import { trainingOps } from './engine.js';
 import { alone } from './exchange.js';
-import { type HostTensors, Replica } from './replica.js';
+import { Replica } from './replica.js';
 import type { Sample } from './samples.js';
 import { SharedExchange, type SharedMemory } from './shared-exchange.js';
 import type { TrainingState } from './state.js';
+import type { HostTensors } from './training-replica.js';
 
 /** What a worker is started with. */
 export interface TrainingWorkerData {
@@ -42,14 +43,14 @@ await startBackend(backend);
 const exchange = shared ? new SharedExchange(shared, index) : alone(state.options.batch);
 const replica = new Replica(state, trainingOps(backend, exchange), exchange, classWeights);
 
-function answer(request: TrainingRequest): TrainingReply {
+async function answer(request: TrainingRequest): Promise<TrainingReply> {
   if (request.kind === 'step')
-    return { kind: 'stepped', loss: replica.step(request.samples, request.learningRate) };
+    return { kind: 'stepped', loss: await replica.step(request.samples, request.learningRate) };
   if (request.kind === 'evaluate')
-    return { kind: 'evaluated', counts: replica.evaluate(request.images).counts };
-  if (request.kind === 'network') return { kind: 'network', network: replica.network() };
-  return { kind: 'momentum', velocity: replica.momentum() };
+    return { kind: 'evaluated', counts: await replica.evaluate(request.images) };
+  if (request.kind === 'network') return { kind: 'network', network: await replica.network() };
+  return { kind: 'momentum', velocity: await replica.momentum() };
 }
 
-port.on('message', (request: TrainingRequest) => port.postMessage(answer(request)));
+port.on('message', async (request: TrainingRequest) => port.postMessage(await answer(request)));
 port.postMessage({ kind: 'ready' } satisfies TrainingReply);

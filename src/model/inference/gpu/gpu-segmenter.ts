@@ -146,17 +146,9 @@ export class GpuSegmenter implements Segmenter {
     return buffer ?? this.mcDropout.kernels.allocate(frame);
   }
 
-  /** Runs work that tfjs may fail in words of its own when the device is lost: the reason is told instead. */
   async #attempt<T>(work: () => T | Promise<T>): Promise<T> {
     if (this.#isClosed) throw closed();
-    try {
-      return await work();
-    } catch (error) {
-      // The promise that tells of a loss may settle a turn later.
-      await new Promise((resolve) => setImmediate(resolve));
-      this.gpu.check();
-      throw error;
-    }
+    return this.gpu.attempt(work);
   }
 }
 
