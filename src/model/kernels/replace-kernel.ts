@@ -4,11 +4,11 @@ import * as tf from '@tensorflow/tfjs-core';
 export type PartialKernel = (args: Parameters<tf.KernelFunc>[0]) => tf.TensorInfo | undefined;
 
 /**
- * Registers a kernel of the wasm backend over the one there, which goes on to compute what it does not cover.
+ * Registers a kernel of a backend over the one there, which goes on to compute what it does not cover.
  * @returns puts that one back
  */
-export function replaceKernel(kernelName: string, kernel: PartialKernel): () => void {
-  const before = tf.getKernel(kernelName, 'wasm');
+export function replaceKernel(kernelName: string, kernel: PartialKernel, backendName = 'wasm'): () => void {
+  const before = tf.getKernel(kernelName, backendName);
   register({ ...before, kernelFunc: (args) => kernel(args) ?? before.kernelFunc(args) });
   return () => register(before);
 }

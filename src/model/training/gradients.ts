@@ -51,11 +51,11 @@ export function registerGradients(backend: BackendName): void {
 
 const registered = new Set<BackendName>();
 
-type Inputs = Record<string, tf.Tensor4D>;
+export type Inputs = Record<string, tf.Tensor4D>;
 type Shape4D = [number, number, number, number];
 
 /** Attributes of the four gradient kernels: `filterShape` where the filter's is asked for, else `inputShape`. */
-interface GradientAttrs {
+export interface GradientAttrs {
   readonly strides: number | [number, number];
   readonly pad: 'valid' | 'same' | number;
   readonly dilations?: number | [number, number];
@@ -93,7 +93,7 @@ function correctResizeGradient(): void {
   });
 }
 
-function convInfo(
+export function convInfo(
   inputShape: Shape4D,
   filterShape: Shape4D,
   { strides, pad, dilations, dimRoundingMode }: GradientAttrs,
@@ -178,7 +178,7 @@ function requireOneFilterPerChannel(filterShape: Shape4D): void {
   if (filterShape[3] !== 1) throw new RangeError('depthwise gradients take one filter per channel');
 }
 
-function isPointwise(info: tf.backend_util.Conv2DInfo): boolean {
+export function isPointwise(info: tf.backend_util.Conv2DInfo): boolean {
   const { filterHeight, filterWidth, strideHeight, strideWidth, padInfo } = info;
   return (
     filterHeight === 1 &&

@@ -110,7 +110,8 @@ export class Replica implements TrainingReplica {
     const read = this.host.read<'int32'>(likeliest);
     tf.dispose(likeliest);
     const confusion = new ConfusionMatrix(this.config.classes);
-    for (const [i, labels] of (await read).entries()) confusion.add(images[i].labels, Uint8Array.from(labels));
+    for (const [i, labels] of (await read).entries())
+      confusion.add(images[i].labels, Uint8Array.from(labels));
     return confusion.counts;
   }
 
@@ -136,6 +137,7 @@ export class Replica implements TrainingReplica {
       tf.dispose([...home.values()]);
       home.clear();
     }
+    this.host.trim();
   }
 
   private async copy(tensors: readonly (readonly [name: string, tensor: tf.Tensor])[]): Promise<HostTensors> {

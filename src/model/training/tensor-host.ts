@@ -11,10 +11,13 @@ export interface TensorHost {
   read<D extends 'float32' | 'int32' = 'float32'>(
     tensors: readonly tf.Tensor[],
   ): Promise<tf.DataTypeMap[D][]>;
+  /** Gives back the memory of tensors that are disposed of, where it is kept for others to come. */
+  trim(): void;
 }
 
 /** The backend of this thread, which computes in the thread itself. */
 export const thisThread: TensorHost = {
   run: (work) => work(),
   read: async (tensors) => tensors.map((tensor) => tensor.dataSync()),
+  trim: () => {},
 };

@@ -228,7 +228,10 @@ export class Trainer {
     return loss;
   }
 
-  private async next(samples: readonly Sample[], upcoming: Promise<readonly Sample[]>): Promise<TrainingStep> {
+  private async next(
+    samples: readonly Sample[],
+    upcoming: Promise<readonly Sample[]>,
+  ): Promise<TrainingStep> {
     const { options } = this;
     const learningRate = learningRateAt(options, this.step, this.training.count);
     const next = this.step + 1 < options.steps ? upcoming : undefined;
@@ -258,7 +261,10 @@ export class Trainer {
     return { ...result, pixelAccuracy: confusion.pixelAccuracy(), isBest };
   }
 
-  private async confusionOn(images: ImageSet, replicas: readonly TrainingReplica[]): Promise<ConfusionMatrix> {
+  private async confusionOn(
+    images: ImageSet,
+    replicas: readonly TrainingReplica[],
+  ): Promise<ConfusionMatrix> {
     const confusion = new ConfusionMatrix(this.classes);
     let next = 0;
     await Promise.all(

@@ -5,7 +5,10 @@ import { conv2d, depthwiseConv2d } from './convolution.js';
 import type { TrainingOps } from './training-ops.js';
 
 /** Statistics of a batch by layer; whoever has them disposes them. */
-export type BatchStatistics = ReadonlyMap<string, { readonly mean: tf.Tensor1D; readonly variance: tf.Tensor1D }>;
+export type BatchStatistics = ReadonlyMap<
+  string,
+  { readonly mean: tf.Tensor1D; readonly variance: tf.Tensor1D }
+>;
 
 /** The layers as training computes them: batch statistics, and every operation differentiable. */
 export class TrainingLayers implements Layers {

@@ -14,11 +14,7 @@ export interface TrainingReplica {
    * @param next its share of the next batch, if there is to be one: for a replica that can begin with it meanwhile
    * @returns mean loss over the labelled pixels of the whole batch, before the step
    */
-  step(
-    samples: readonly Sample[],
-    learningRate: number,
-    next?: Promise<readonly Sample[]>,
-  ): Promise<number>;
+  step(samples: readonly Sample[], learningRate: number, next?: Promise<readonly Sample[]>): Promise<number>;
   /** Pixels by true and predicted class over some images, dropout off: the counts of a `ConfusionMatrix`. */
   evaluate(images: readonly LabelledImage[]): Promise<Float64Array>;
   /** A copy of the network, after the last finished step. */

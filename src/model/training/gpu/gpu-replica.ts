@@ -2,11 +2,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Gpu } from '../../../gpu/device.js';
 import { WebGpuTensors } from '../../webgpu-tensors.js';
 import { alone } from '../exchange.js';
-import { registerGradients } from '../gradients.js';
 import { Replica } from '../replica.js';
 import type { TrainingState } from '../state.js';
-import { composedOps } from '../training-ops.js';
 import type { TrainingReplica } from '../training-replica.js';
+import { gpuOps } from './gpu-ops.js';
+import { TrainingKernels } from './training-kernels.js';
 
 // Loads an optional package: import this module only where WebGPU is asked for.
 
@@ -24,8 +24,7 @@ export async function openGpuReplica(
 ): Promise<TrainingReplica> {
   tf.enableProdMode();
   const tensors = WebGpuTensors.start(gpu);
-  registerGradients('webgpu');
-  return tensors.run(
-    () => new Replica(state, composedOps, alone(state.options.batch), classWeights, tensors),
-  );
+  const ops = gpuOps(await TrainingKernels.load(tensors));
+  const exchange = alone(state.options.batch);
+  return tensors.run(() => new Replica(state, ops, exchange, classWeights, tensors));
 }
