@@ -6,6 +6,7 @@ import { select } from '../pipelines/stages.js';
 import { closeGpu } from '../src/gpu/device.js';
 import { SILENT } from '../src/stages/monitor.js';
 import { openRun } from '../src/stages/run.js';
+import { trainStage } from '../src/stages/train.js';
 import { digestsOf, QUICK, smallRecording, temporaryFolder } from './sample.js';
 import { gpu, where } from './store/gpu-setting.js';
 
@@ -15,13 +16,13 @@ describe.skipIf(typeof gpu === 'string')(`a replay, ${where}`, () => {
     const folder = await temporaryFolder();
     const notes: string[] = [];
     const monitor = { ...SILENT, note: (line: string) => notes.push(line) };
-    const run = async (backend: 'wasm' | 'webgpu') =>
-      replay(await openRun(join(folder, backend), { ...QUICK, backend }, { recording, monitor }));
+    const run = async (backend: 'wasm' | 'webgpu', more = {}) =>
+      replay(await openRun(join(folder, backend), { ...QUICK, backend, ...more }, { recording, monitor }));
     const expected = await run('wasm');
-    expect(notes.join()).not.toContain('training is on wasm');
-    const { selections } = await run('webgpu');
+    // The same network, as training rounds otherwise.
+    const { selections } = await run('webgpu', { model: join(folder, 'wasm', 'model') });
     await closeGpu();
-    expect(notes).toContain('training is on wasm: on WebGPU there is inference only');
+    expect(notes.join()).not.toMatch(/(training|inference) is on/);
     const named = (rows: typeof selections) =>
       rows.map(({ scene, frame, superpixel }) => [scene, frame, superpixel].join('/'));
     // Scores are some 1e-5 apart, which no two superpixels are that are picked one after the other.
@@ -38,5 +39,20 @@ describe.skipIf(typeof gpu === 'string')(`a replay, ${where}`, () => {
     expect(named(await select(again))).toEqual(named(selections));
     expect(await digestsOf(path, binned)).toEqual(before);
     expect(Object.keys(before)).toHaveLength(2 * 3 + 2);
+  });
+
+  test('a network trained by name on WebGPU is its own, that of auto and wasm one', async () => {
+    const recording = await smallRecording(1, 3);
+    const folder = await temporaryFolder();
+    const trained = async (backend: 'auto' | 'wasm' | 'webgpu') => {
+      await trainStage(await openRun(folder, { ...QUICK, crop: '32x32', backend }, { recording }));
+      return digestsOf(folder, ['model']);
+    };
+    const onGpu = await trained('webgpu');
+    expect(await trained('webgpu')).toEqual(onGpu);
+    const onWasm = await trained('wasm');
+    expect(onWasm).not.toEqual(onGpu);
+    expect(await trained('auto')).toEqual(onWasm);
+    await closeGpu();
   });
 });

@@ -144,7 +144,7 @@ export const runOptions = z.strictObject({
   backend: z
     .enum(['auto', 'webgpu', 'wasm', 'cpu'], 'expected auto, webgpu, wasm or cpu')
     .default('auto')
-    .describe('compute backend: auto, webgpu (inference only), wasm or cpu'),
+    .describe('compute backend: auto, webgpu, wasm or cpu'),
   workers: z
     .int('expected a whole number of workers')
     .min(1)

@@ -80,10 +80,13 @@ describe.skipIf(typeof gpu === 'string')(`gradients on WebGPU, ${where}`, () => 
   });
 
   test("the stem's: the image has no gradient", async () => {
-    await expectAlike((x, filter) => conv2d(x, filter, 2, true), [
-      [2, 17, 15, 3],
-      [3, 3, 3, 16],
-    ]);
+    await expectAlike(
+      (x, filter) => conv2d(x, filter, 2, true),
+      [
+        [2, 17, 15, 3],
+        [3, 3, 3, 16],
+      ],
+    );
   });
 
   test.each<[number, number, number, number, 1 | 2, number]>([
@@ -217,17 +220,49 @@ describe.skipIf(typeof gpu === 'string')(`gradients on WebGPU, ${where}`, () => 
     ['upsampling by 4, cropped', (x) => upsample4(x, 17, 9), [[2, 5, 3, 7]]],
     ['upsampling by 4 of one pixel', (x) => upsample4(x, 3, 4), [[1, 1, 1, 5]]],
     ["the mean of ASPP's image branch", (x) => tf.mean(x, [1, 2], true), [[2, 5, 7, 24]]],
-    ['a residual', (x, y) => tf.add(x, y), [[2, 3, 5, 8], [2, 3, 5, 8]]],
-    ['a branch of one pixel', (x, y) => tf.add(x, y), [[2, 5, 3, 8], [2, 1, 1, 8]]],
-    ['a dropout mask', (x, y) => tf.mul(x, y), [[3, 5, 3, 8], [3, 1, 1, 8]]],
-    ['a bias', (x, y) => tf.add(x, tf.reshape(y, [13])), [[2, 9, 7, 13], [1, 1, 1, 13]]],
+    [
+      'a residual',
+      (x, y) => tf.add(x, y),
+      [
+        [2, 3, 5, 8],
+        [2, 3, 5, 8],
+      ],
+    ],
+    [
+      'a branch of one pixel',
+      (x, y) => tf.add(x, y),
+      [
+        [2, 5, 3, 8],
+        [2, 1, 1, 8],
+      ],
+    ],
+    [
+      'a dropout mask',
+      (x, y) => tf.mul(x, y),
+      [
+        [3, 5, 3, 8],
+        [3, 1, 1, 8],
+      ],
+    ],
+    [
+      'a bias',
+      (x, y) => tf.add(x, tf.reshape(y, [13])),
+      [
+        [2, 9, 7, 13],
+        [1, 1, 1, 13],
+      ],
+    ],
     [
       'a convolution of several inputs',
       (x, y, filter) => {
         const [a, b] = splitFilters(filter, [x, y]) as [tf.Tensor4D, tf.Tensor4D];
         return tf.add(conv2d(x, a, 1), conv2d(y, b, 1));
       },
-      [[2, 5, 3, 8], [2, 5, 3, 4], [1, 1, 12, 6]],
+      [
+        [2, 5, 3, 8],
+        [2, 5, 3, 4],
+        [1, 1, 12, 6],
+      ],
     ],
   ])('%s', async (_, f, shapes) => {
     await expectAlike(f, shapes);
