@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { IGNORE } from '../../src/frame.js';
@@ -91,6 +92,14 @@ function apart(
 /** Measured 4e-4 at most; wasm and cpu are as far apart. */
 const TOLERANCE = 5e-3;
 
+/** Of every bit of weights, running statistics and momentum. */
+function digestOf({ network, velocity }: TrainingState, isCounted = (_: string) => true): string {
+  const hash = createHash('sha256');
+  for (const tensors of [network.tensors, velocity])
+    for (const [name, { data }] of tensors) if (isCounted(name)) hash.update(name).update(data);
+  return hash.digest('hex');
+}
+
 const isStatistic = (name: string) => /\/(mean|variance)$/.test(name);
 
 describe.skipIf(typeof gpu === 'string')(`training on WebGPU, ${where}`, () => {
@@ -129,16 +138,15 @@ describe.skipIf(typeof gpu === 'string')(`training on WebGPU, ${where}`, () => {
     const { state } = await trained(begin(), { backend: 'webgpu', stop: 2 });
     const resumed = await trained(state, { backend: 'webgpu' });
     expect(resumed.history[0]!.loss).toBe(through.history[2]!.loss);
-    expect(resumed.state.network.tensors).toEqual(through.state.network.tensors);
-    expect(resumed.state.velocity).toEqual(through.state.velocity);
+    expect(digestOf(resumed.state)).toBe(digestOf(through.state));
   });
 
   test('a frozen backbone stays as it was, and the head comes to the weights of wasm', async () => {
     const frozen = begin({ ...withFrozenBackbone(small, SIZE), steps: 3 });
     const onWasm = await trained(frozen, { backend: 'wasm' });
     const onGpu = await trained(frozen, { backend: 'webgpu' });
-    for (const [name, { data }] of onGpu.state.network.tensors)
-      if (name.startsWith('backbone/')) expect(data).toEqual(frozen.network.tensors.get(name)!.data);
+    const isBackbone = (name: string) => name.startsWith('backbone/');
+    expect(digestOf(onGpu.state, isBackbone)).toBe(digestOf(frozen, isBackbone));
     const isHead = (name: string) => !name.startsWith('backbone/') && !isStatistic(name);
     expect(apart(onGpu.state, onWasm.state, frozen, isHead)).toBeLessThan(TOLERANCE);
   });
