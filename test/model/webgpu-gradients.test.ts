@@ -288,4 +288,20 @@ describe.skipIf(typeof gpu === 'string')(`gradients on WebGPU, ${where}`, () => 
     for (const [i, values] of (await step('webgpu', ours)).entries())
       expect(relativeError(values, expected[i]!)).toBeLessThan(1e-6);
   });
+
+  test('running statistics move towards those of a batch', async () => {
+    const vector = (seed: number) => randomTensor<tf.Rank.R1>([300], seed);
+    const moved = async (backend: 'webgpu' | 'cpu', ops: TrainingOps) => {
+      await tf.setBackend(backend);
+      const running = { mean: vector(1), variance: vector(2) };
+      const batch = { mean: vector(3), variance: vector(4) };
+      const { mean, variance } = ops.follow(running, batch, 0.1);
+      const values = await Promise.all([mean, variance].map((tensor) => tensor.data<'float32'>()));
+      tf.dispose([running, batch, { mean, variance }]);
+      return values;
+    };
+    const expected = await moved('cpu', composedOps);
+    for (const [i, values] of (await moved('webgpu', ours)).entries())
+      expect(relativeError(values, expected[i]!)).toBeLessThan(1e-6);
+  });
 });

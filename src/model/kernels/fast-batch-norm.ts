@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type Activation, BATCH_NORM_EPSILON } from '../deeplab.js';
-import type { NormalisedBatch } from '../training/batch-norm.js';
+import type { NormalisedBatch, Statistics } from '../training/batch-norm.js';
 import type { Exchange } from '../training/exchange.js';
 import { ACTIVATION_BOUNDS } from './activation-bounds.js';
 import type { Address, LinkedKernels } from './link.js';
@@ -17,7 +17,7 @@ export function fastBatchNorm(
   offset: tf.Tensor1D,
   activation: Activation,
 ): NormalisedBatch {
-  let statistics: Omit<NormalisedBatch, 'y'> | undefined;
+  let statistics: Statistics | undefined;
   const normalise = tf.customGrad<tf.Tensor4D>((...args) => {
     const [input, gamma, beta, save] = args as [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D, tf.GradSaveFunc];
     const { mean, variance } = batchStatistics(kernels, exchange, input);

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { follow } from '../training/batch-norm.js';
 import type { Exchange } from '../training/exchange.js';
 import type { SgdOptions } from '../training/sgd.js';
 import type { TrainingOps } from '../training/training-ops.js';
@@ -23,6 +24,7 @@ export function fastOps(kernels: LinkedKernels, exchange: Exchange): TrainingOps
     addBias: (x, bias) => addBias(kernels, x, bias),
     crossEntropy: (logits, labels, classWeights) =>
       crossEntropy(kernels, exchange, logits, labels, classWeights),
+    follow,
     momentumStep: (weights, gradient, velocity, options) =>
       momentumStep(kernels, weights, gradient, velocity, options),
   };

@@ -2,11 +2,16 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type Activation, BATCH_NORM_EPSILON } from '../deeplab.js';
 import { channelMean } from './channel-mean.js';
 
-export interface NormalisedBatch {
-  readonly y: tf.Tensor4D;
-  /** Statistics of the batch [C], kept beyond any tidy: the caller disposes them. The variance is the biased one. */
+/** Of each channel [C]. */
+export interface Statistics {
   readonly mean: tf.Tensor1D;
+  /** The biased one. */
   readonly variance: tf.Tensor1D;
+}
+
+/** The batch's statistics are kept beyond any tidy: the caller disposes them. */
+export interface NormalisedBatch extends Statistics {
+  readonly y: tf.Tensor4D;
 }
 
 /**
@@ -20,7 +25,7 @@ export function batchNorm(
   offset: tf.Tensor1D,
   activation: Activation,
 ): NormalisedBatch {
-  let statistics: Omit<NormalisedBatch, 'y'> | undefined;
+  let statistics: Statistics | undefined;
   const normalise = tf.customGrad<tf.Tensor4D>((...args) => {
     const [input, gamma, beta, save] = args as [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D, tf.GradSaveFunc];
     const mean = channelMean(input);
@@ -34,6 +39,13 @@ export function batchNorm(
   });
   const y = normalise(x, scale, offset);
   return { y, ...statistics! };
+}
+
+/** `TrainingOps.follow`, composed. */
+export function follow(running: Statistics, batch: Statistics, share: number): Statistics {
+  const moved = (old: tf.Tensor1D, to: tf.Tensor1D) =>
+    tf.tidy(() => tf.add<tf.Tensor1D>(tf.mul(old, 1 - share), tf.mul(to, share)));
+  return { mean: moved(running.mean, batch.mean), variance: moved(running.variance, batch.variance) };
 }
 
 /** Gradients of x, scale and offset. */

@@ -261,15 +261,13 @@ export class Replica implements TrainingReplica {
 
   private followStatistics(statistics: BatchStatistics): void {
     for (const [layer, batch] of statistics) {
-      for (const role of ['mean', 'variance'] as const) {
-        const name = `${layer}/${role}`;
-        const old = this.statistics.get(name)!;
-        this.statistics.set(
-          name,
-          tf.tidy(() => tf.add(tf.mul(old, 1 - STATISTICS_RATE), tf.mul(batch[role], STATISTICS_RATE))),
-        );
-        tf.dispose([old, batch[role]]);
-      }
+      const [mean, variance] = ['mean', 'variance'].map(
+        (role) => this.statistics.get(`${layer}/${role}`) as tf.Tensor1D,
+      );
+      const moved = this.ops.follow({ mean, variance }, batch, STATISTICS_RATE);
+      this.statistics.set(`${layer}/mean`, moved.mean);
+      this.statistics.set(`${layer}/variance`, moved.variance);
+      tf.dispose([mean, variance, batch.mean, batch.variance]);
     }
   }
 }

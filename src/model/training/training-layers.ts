@@ -1,19 +1,17 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type Activation, type Layers, STEM } from '../deeplab.js';
 import { splitFilters } from '../split-filters.js';
+import type { Statistics } from './batch-norm.js';
 import { conv2d, depthwiseConv2d } from './convolution.js';
 import type { TrainingOps } from './training-ops.js';
 
 /** Statistics of a batch by layer; whoever has them disposes them. */
-export type BatchStatistics = ReadonlyMap<
-  string,
-  { readonly mean: tf.Tensor1D; readonly variance: tf.Tensor1D }
->;
+export type BatchStatistics = ReadonlyMap<string, Statistics>;
 
 /** The layers as training computes them: batch statistics, and every operation differentiable. */
 export class TrainingLayers implements Layers {
   /** Batch statistics seen since the last `takeStatistics`, by layer; kept tensors. */
-  private statistics = new Map<string, { mean: tf.Tensor1D; variance: tf.Tensor1D }>();
+  private statistics = new Map<string, Statistics>();
 
   /** @param parameters by name; looked up at each use, so that the caller may replace them between steps */
   constructor(

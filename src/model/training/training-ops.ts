@@ -1,13 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Activation } from '../deeplab.js';
-import { batchNorm, type NormalisedBatch } from './batch-norm.js';
+import { batchNorm, follow, type NormalisedBatch, type Statistics } from './batch-norm.js';
 import { crossEntropy } from './loss.js';
 import { momentumStep, type SgdOptions } from './sgd.js';
 
 /**
  * What a training step needs beyond tfjs's own differentiable operations. `composedOps` builds it from stock
- * kernels, for a replica that has the whole batch; `fastOps` from our own, for one of several (and registers, under
- * their kernel names, the gradients of the convolutions, as `registerGradients` does).
+ * kernels, for a replica that has the whole batch; `fastOps` from our own on wasm, for one of several, and `gpuOps` from
+ * our own on WebGPU (both register, under their kernel names, the gradients of the convolutions, as `registerGradients`
+ * does).
  */
 export interface TrainingOps {
   /** Batch norm with the statistics of the whole batch, then activation; differentiable in x, scale and offset. */
@@ -23,6 +24,8 @@ export interface TrainingOps {
    * @param classWeights [C], none negative; all 1 if not given
    */
   crossEntropy(logits: tf.Tensor4D, labels: tf.Tensor3D, classWeights?: Float32Array): tf.Scalar;
+  /** Running statistics with `share` of a batch's in them. Gives fresh tensors, disposes none. */
+  follow(running: Statistics, batch: Statistics, share: number): Statistics;
   /** One step of gradient descent on one tensor. Gives fresh tensors, disposes none. */
   momentumStep(
     weights: tf.Tensor,
@@ -36,5 +39,6 @@ export const composedOps: TrainingOps = {
   batchNorm,
   addBias: (x, bias) => tf.add(x, bias),
   crossEntropy,
+  follow,
   momentumStep,
 };

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Activation } from '../../deeplab.js';
 import { type PartialKernel, replaceKernel } from '../../kernels/replace-kernel.js';
-import type { NormalisedBatch } from '../batch-norm.js';
+import type { NormalisedBatch, Statistics } from '../batch-norm.js';
 import { convInfo, type GradientAttrs, type Inputs, isPointwise, registerGradients } from '../gradients.js';
 import type { TrainingOps } from '../training-ops.js';
 import type { TrainingKernels } from './training-kernels.js';
@@ -16,6 +16,10 @@ export function gpuOps(kernels: TrainingKernels): TrainingOps {
     batchNorm: (x, scale, offset, activation) => batchNorm(kernels, x, scale, offset, activation),
     addBias: (x, bias) => tf.add(x, bias),
     crossEntropy: (logits, labels, classWeights) => crossEntropy(kernels, logits, labels, classWeights),
+    follow: (running, batch, share) => {
+      const { mean, variance } = kernels.follow(running, batch, share);
+      return { mean: tracked(mean), variance: tracked(variance) };
+    },
     momentumStep: (weights, gradient, velocity, options) => {
       const stepped = kernels.momentumStep(weights, gradient, velocity, options);
       return { weights: tracked(stepped.weights), velocity: tracked(stepped.velocity) };
@@ -85,7 +89,7 @@ function batchNorm(
   offset: tf.Tensor1D,
   activation: Activation,
 ): NormalisedBatch {
-  let statistics: Omit<NormalisedBatch, 'y'> | undefined;
+  let statistics: Statistics | undefined;
   const normalise = tf.customGrad<tf.Tensor4D>((...args) => {
     const [input, gamma, beta, save] = args as [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D, tf.GradSaveFunc];
     const { y, mean, variance, terms } = kernels.batchNorm(input, gamma, beta, activation);

@@ -3,6 +3,7 @@ import { GROUP, KernelModule } from '../../../gpu/kernels.js';
 import type { Activation } from '../../deeplab.js';
 import { ACTIVATION_BOUNDS } from '../../kernels/activation-bounds.js';
 import type { WebGpuTensors } from '../../webgpu-tensors.js';
+import type { Statistics } from '../batch-norm.js';
 import type { SgdOptions } from '../sgd.js';
 
 /** Of a chunk of pixels, whose sums are one workgroup's for some channels. */
@@ -25,16 +26,25 @@ async function loadModules({ gpu }: WebGpuTensors) {
     return KernelModule.load(gpu, sources, entries, {});
   };
   const sums = ['products', 'totals'] as const;
-  const [batchNorm, batchNormGradient, filters, depthwiseFilters, depthwiseInput, crossEntropy, momentum] =
-    await Promise.all([
-      load(['channels', 'batch-norm'], ['moments', 'statistics', 'normalise']),
-      load(['channels', 'batch-norm-gradient'], ['slopes', 'totals', 'gradient']),
-      load(['convolution', 'filter-gradient'], sums),
-      load(['channels', 'convolution', 'depthwise-filter-gradient'], sums),
-      load(['convolution', 'depthwise-input-gradient'], ['gradient']),
-      load(['cross-entropy'], ['losses', 'mean', 'slopes']),
-      load(['momentum'], ['descend']),
-    ]);
+  const [
+    batchNorm,
+    batchNormGradient,
+    filters,
+    depthwiseFilters,
+    depthwiseInput,
+    crossEntropy,
+    momentum,
+    statistics,
+  ] = await Promise.all([
+    load(['channels', 'batch-norm'], ['moments', 'statistics', 'normalise']),
+    load(['channels', 'batch-norm-gradient'], ['slopes', 'totals', 'gradient']),
+    load(['convolution', 'filter-gradient'], sums),
+    load(['channels', 'convolution', 'depthwise-filter-gradient'], sums),
+    load(['convolution', 'depthwise-input-gradient'], ['gradient']),
+    load(['cross-entropy'], ['losses', 'mean', 'slopes']),
+    load(['momentum'], ['descend']),
+    load(['running-statistics'], ['follow']),
+  ]);
   return {
     batchNorm,
     batchNormGradient,
@@ -43,6 +53,7 @@ async function loadModules({ gpu }: WebGpuTensors) {
     depthwiseInput,
     crossEntropy,
     momentum,
+    statistics,
   };
 }
 
@@ -187,6 +198,25 @@ export class TrainingKernels {
     return { loss, gradient };
   }
 
+  /** `TrainingOps.follow`. */
+  follow(
+    running: Statistics,
+    batch: Statistics,
+    share: number,
+  ): { mean: tf.TensorInfo; variance: tf.TensorInfo } {
+    const { tensors } = this;
+    const { mean, variance } = running;
+    const moved = { mean: tensors.allocate(mean.shape), variance: tensors.allocate(mean.shape) };
+    const bound = { batch_mean: batch.mean, batch_variance: batch.variance };
+    const results = { new_mean: moved.mean, new_variance: moved.variance };
+    const step = uniform([mean.size], [share]);
+    tensors.compute(this.modules.statistics, { step, mean, variance, ...bound, ...results }, [
+      ['follow', groupsOf(mean.size)],
+    ]);
+    return moved;
+  }
+
+  /** `TrainingOps.momentumStep`. */
   momentumStep(
     weights: tf.Tensor,
     gradient: tf.Tensor,
