@@ -9,7 +9,7 @@ import { channelMean } from './channel-mean.js';
  *
  * - wasm: the gradients of convolutions, of which it has none but a slow one;
  * - cpu: the gradient of bilinear resizing, whose result it gives height and width swapped;
- * - wasm and cpu: the gradients of depthwise convolutions, which the cpu backend gets wrong for dilation > 1;
+ * - all: the gradients of depthwise convolutions, which the cpu and WebGPU backends get wrong for dilation > 1;
  * - the gradient of the depthwise convolution itself, which core refuses for dilation > 1.
  *
  * A faster engine registers its own kernels under the same names. Idempotent.
