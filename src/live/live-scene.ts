@@ -1,11 +1,11 @@
 import { EntropyIndex } from '../selection/entropy-index.js';
 import { OverlapIndex } from '../selection/overlap-index.js';
 import { PriorityQueue } from '../selection/priority-queue.js';
-import { CpuPointStore, type FrameShare } from '../store/cpu-point-store.js';
+import { CpuPointStore, type IntegratedFrame } from '../store/cpu-point-store.js';
 import type { Incidences } from '../store/incidences.js';
 import type { SuperpixelScores } from '../store/point-store.js';
 import type { PickRow } from '../tables/schemas.js';
-import { ShareCache } from './share-cache.js';
+import { FrameCache } from './frame-cache.js';
 
 /** A superpixel of a scene, by the names that people and tables use. */
 export interface SuperpixelName {
@@ -22,6 +22,24 @@ interface SceneFrame {
   readonly pixels: Uint32Array;
   /** What made its probabilities. */
   readonly model: string;
+}
+
+/** A pick to come, superpixels by number. */
+interface PlannedPick {
+  readonly superpixel: number;
+  readonly trigger: number;
+  /** View entropies of both, nats. */
+  readonly entropy: number;
+  readonly triggerEntropy: number;
+  readonly overlapSet: number;
+  /** What leaves the queue with it. */
+  readonly gone: readonly number[];
+}
+
+interface Plan {
+  /** The queue as it will be after the picks. */
+  readonly queue: PriorityQueue;
+  readonly picks: PlannedPick[];
 }
 
 /** What is known of a superpixel at any time. */
@@ -43,7 +61,7 @@ export interface LiveEntropy extends SuperpixelName {
  */
 export class LiveScene {
   readonly #read: (frame: string) => Promise<Incidences>;
-  readonly #shares: ShareCache;
+  readonly #cache: FrameCache;
   #store: CpuPointStore | undefined;
   #entropies!: EntropyIndex;
   #overlaps!: OverlapIndex;
@@ -55,20 +73,22 @@ export class LiveScene {
   readonly #done = new Set<number>();
   /** By superpixel number: view divergence when it was computed last, NaN where it has to be computed anew. */
   #divergences = new Float32Array(1024).fill(Number.NaN);
+  /** What comes next as things stand; undefined where they have changed. */
+  #plan: Plan | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
   /**
    * @param name of the scene
    * @param read reads the incidences of a frame that was added
-   * @param shares may be shared by scenes
+   * @param cache may be shared by scenes
    */
   constructor(
     readonly name: string,
     read: (frame: string) => Promise<Incidences>,
-    shares = new ShareCache(),
+    cache = new FrameCache(),
   ) {
     this.#read = read;
-    this.#shares = shares;
+    this.#cache = cache;
   }
 
   get frames(): number {
@@ -113,6 +133,7 @@ export class LiveScene {
   expire(frame: string): Promise<void> {
     return this.#inTurn(async () => {
       const known = this.#byId.get(frame);
+      this.#plan = undefined;
       known?.pixels.forEach((_, r) => {
         this.#queue.delete(known.first + r);
       });
@@ -121,10 +142,7 @@ export class LiveScene {
 
   /** View entropy of the next pick's trigger, nats; undefined where nothing is left. */
   nextEntropy(): Promise<number | undefined> {
-    return this.#inTurn(async () => {
-      const trigger = this.#trigger();
-      return trigger && this.#queue.key(trigger.superpixel);
-    });
+    return this.#inTurn(async () => (await this.#planned(1))?.picks[0]?.triggerEntropy);
   }
 
   /**
@@ -133,20 +151,18 @@ export class LiveScene {
    */
   next(): Promise<PickRow | undefined> {
     return this.#inTurn(async () => {
-      const trigger = this.#trigger();
-      if (trigger === undefined) return undefined;
-      const set = [trigger.superpixel, ...trigger.overlapping.filter((other) => this.#queue.has(other))];
-      await this.#updateDivergences(set);
-      const best = set.sort((a, b) => this.#divergences[b] - this.#divergences[a] || a - b);
-      // The trigger's surface has not been asked for, so that one of the set passes.
-      const pick = best.find(
-        (one) => one === trigger.superpixel || !this.#isDone(this.#overlaps.overlapping(one)),
-      )!;
-      const entropies = [pick, trigger.superpixel].map((one) => this.#queue.key(one)) as [number, number];
-      const queued = this.#queue.size;
-      for (const one of set) this.#queue.delete(one);
-      this.#finish(pick);
-      return this.#pickRow(pick, trigger.superpixel, entropies, queued - this.#queue.size);
+      const pick = (await this.#planned(1)).picks.shift();
+      if (pick === undefined) return undefined;
+      for (const one of pick.gone) this.#queue.delete(one);
+      this.#done.add(pick.superpixel);
+      return this.#pickRow(pick);
+    });
+  }
+
+  /** Has so many picks ready for `next`, as things stand: what there is to do before a window ends. */
+  prepare(picks: number): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#planned(picks);
     });
   }
 
@@ -155,7 +171,7 @@ export class LiveScene {
     return this.#inTurn(async () => {
       const known = this.#byId.get(frame);
       if (known === undefined) throw new Error(`${this.#keyOf(frame)} is not in the scene`);
-      return this.#store!.score((await this.#shareOf(known)).incidences);
+      return this.#store!.score((await this.#integrated(known)).incidences);
     });
   }
 
@@ -188,9 +204,9 @@ export class LiveScene {
       this.#overlaps = new OverlapIndex(this.#entropies);
     }
     await this.#store.integrate(incidences, `${this.name}/${id}`);
-    const share = this.#shares.put(this.#keyOf(id), this.#store.shareOf(incidences));
-    const first = this.#overlaps.add(incidences, share.ids);
-    this.#entropies.add(incidences, share.ids, first);
+    const { ids } = this.#cache.put(this.#keyOf(id), { incidences, ids: this.#store.idsOf(incidences) });
+    const first = this.#overlaps.add(incidences, ids);
+    this.#entropies.add(incidences, ids, first);
     const frame = { id, first, pixels: incidences.superpixelPixels, model };
     this.#frames.push(frame);
     this.#byId.set(id, frame);
@@ -207,7 +223,7 @@ export class LiveScene {
 
   async #replace(known: SceneFrame, incidences: Incidences, model: string): Promise<void> {
     const store = this.#store!;
-    const old = await this.#shareOf(known);
+    const old = await this.#integrated(known);
     await store.remove(old.incidences);
     try {
       await store.integrate(incidences, `${this.name}/${known.id}`);
@@ -215,8 +231,9 @@ export class LiveScene {
       await store.integrate(old.incidences, `${this.name}/${known.id}`);
       throw error;
     }
-    const share = this.#shares.put(this.#keyOf(known.id), store.shareOf(incidences));
-    this.#entropies.update(share.ids);
+    // The places are the same, so are the ids.
+    this.#cache.put(this.#keyOf(known.id), { incidences, ids: old.ids });
+    this.#entropies.update(old.ids);
     const frame = { ...known, model };
     this.#frames[this.#frames.indexOf(known)] = frame;
     this.#byId.set(known.id, frame);
@@ -224,20 +241,39 @@ export class LiveScene {
 
   /** Brings the queue up to date with entropies that changed. */
   #refresh(): void {
+    this.#plan = undefined;
     for (const superpixel of this.#entropies.takeChanged()) {
       this.#divergences[superpixel] = Number.NaN;
       if (this.#queue.has(superpixel)) this.#queue.set(superpixel, this.#entropies.viewEntropy(superpixel));
     }
   }
 
-  /** The candidate with the highest view entropy whose surface has not been asked for; others are dropped on the way. */
-  #trigger(): { readonly superpixel: number; readonly overlapping: readonly number[] } | undefined {
-    for (let superpixel = this.#queue.peek(); superpixel !== undefined; superpixel = this.#queue.peek()) {
-      const overlapping = this.#overlaps.overlapping(superpixel);
-      if (!this.#isDone(overlapping)) return { superpixel, overlapping };
-      this.#queue.delete(superpixel);
+  /** The picks to come, so many of them or all that are left. */
+  async #planned(count: number): Promise<Plan> {
+    this.#plan ??= { queue: this.#queue.clone(), picks: [] };
+    const { queue, picks } = this.#plan;
+    let gone: number[] = [];
+    while (picks.length < count) {
+      const trigger = queue.peek();
+      if (trigger === undefined) break;
+      const overlapping = this.#overlaps.overlapping(trigger);
+      if (this.#isDone(overlapping)) {
+        queue.delete(trigger);
+        gone.push(trigger);
+        continue;
+      }
+      const set = [trigger, ...overlapping.filter((other) => queue.has(other))];
+      await this.#updateDivergences(set);
+      set.sort((a, b) => this.#divergences[b] - this.#divergences[a] || a - b);
+      // The trigger's surface has not been asked for, so that one of the set passes.
+      const pick = set.find((one) => one === trigger || !this.#isDone(this.#overlaps.overlapping(one)))!;
+      const same = [...set, ...this.#overlaps.overlapping(pick).filter((other) => queue.has(other))];
+      const entropies = { entropy: queue.key(pick), triggerEntropy: queue.key(trigger) };
+      const overlapSet = same.filter((one) => queue.delete(one)).length;
+      picks.push({ superpixel: pick, trigger, ...entropies, overlapSet, gone: [...gone, ...same] });
+      gone = [];
     }
-    return undefined;
+    return this.#plan;
   }
 
   #isDone(superpixels: readonly number[]): boolean {
@@ -245,6 +281,7 @@ export class LiveScene {
   }
 
   #finish(superpixel: number): void {
+    this.#plan = undefined;
     this.#done.add(superpixel);
     this.#queue.delete(superpixel);
     for (const other of this.#overlaps.overlapping(superpixel)) this.#queue.delete(other);
@@ -261,13 +298,13 @@ export class LiveScene {
       asked.set(frame, some);
     }
     for (const [frame, ids] of asked) {
-      const found = this.#store!.viewDivergences(await this.#shareOf(frame), ids);
+      const found = this.#store!.viewDivergences(await this.#integrated(frame), ids);
       for (const id of ids) this.#divergences[frame.first + id] = found[id];
     }
   }
 
-  #shareOf({ id }: SceneFrame): Promise<FrameShare> {
-    return this.#shares.get(this.#keyOf(id), this.#store!, () => this.#read(id));
+  #integrated({ id }: SceneFrame): Promise<IntegratedFrame> {
+    return this.#cache.get(this.#keyOf(id), this.#store!, () => this.#read(id));
   }
 
   #keyOf(frame: string): string {
@@ -290,19 +327,14 @@ export class LiveScene {
     return { frame: id, superpixel: superpixel - first };
   }
 
-  #pickRow(
-    pick: number,
-    trigger: number,
-    [entropy, triggerEntropy]: [number, number],
-    overlapSet: number,
-  ): PickRow {
-    const [picked, triggered] = [this.#nameOf(pick), this.#nameOf(trigger)];
+  #pickRow({ superpixel, trigger, entropy, triggerEntropy, overlapSet }: PlannedPick): PickRow {
+    const [picked, triggered] = [this.#nameOf(superpixel), this.#nameOf(trigger)];
     return {
       scene: this.name,
       ...picked,
       pixels: this.#byId.get(picked.frame)!.pixels[picked.superpixel],
       view_entropy: entropy,
-      view_divergence: this.#divergences[pick],
+      view_divergence: this.#divergences[superpixel],
       trigger_frame: triggered.frame,
       trigger_superpixel: triggered.superpixel,
       trigger_entropy: triggerEntropy,

@@ -11,6 +11,16 @@ export class PriorityQueue {
   #keys = new Float64Array(64);
   #size = 0;
 
+  /** Another queue of the same items and keys. */
+  clone(): PriorityQueue {
+    const copy = new PriorityQueue();
+    copy.#heap = this.#heap.slice();
+    copy.#position = this.#position.slice();
+    copy.#keys = this.#keys.slice();
+    copy.#size = this.#size;
+    return copy;
+  }
+
   get size(): number {
     return this.#size;
   }

@@ -24,15 +24,11 @@ export function meanEntropy(sum: number, pixels: number): number {
   return Math.fround((sum * ENTROPY_UNIT) / pixels);
 }
 
-/** A frame's incidences and its own share of the store's sums. */
-export interface FrameShare {
+/** A frame that has been integrated. */
+export interface IntegratedFrame {
   readonly incidences: Incidences;
-  /** The store's ids of the frame's voxels. */
+  /** The store's ids of the frame's voxels; they do not change while the frame is in the store. */
   readonly ids: Uint32Array;
-  /** The frame's pixels in each of its voxels, over all superpixels that meet there. */
-  readonly pixels: Uint32Array;
-  /** Likewise Σ −log P × LOG_SCALE, voxels × C. */
-  readonly negLog: Uint32Array;
 }
 
 /** A point store in this process's memory: 4 (2 C + 2) bytes a voxel and its key, some 150 for 13 classes. */
@@ -72,7 +68,7 @@ export class CpuPointStore implements PointStore {
   }
 
   async remove(incidences: Incidences): Promise<void> {
-    const ids = this.#knownIds(incidences);
+    const ids = this.idsOf(incidences);
     const own = pixelsByVoxel(incidences);
     for (let i = 0; i < ids.length; i++)
       if (this.#pixelsOf(ids[i]) < own[i]) throw new Error('the frame is not in the store');
@@ -160,8 +156,7 @@ export class CpuPointStore implements PointStore {
    */
   async score(incidences: Incidences): Promise<SuperpixelScores> {
     const { superpixels: R, rowStart, voxel, pixels, voxels, rays } = incidences;
-    const share = this.shareOf(incidences);
-    const { ids } = share;
+    const ids = this.idsOf(incidences);
     const entropies = new Uint32Array(ids.length);
     const frames = new Uint32Array(ids.length);
     for (let v = 0; v < ids.length; v++) {
@@ -175,7 +170,7 @@ export class CpuPointStore implements PointStore {
       pixels: incidences.superpixelPixels,
       scoredPixels: new Uint32Array(R),
       viewEntropy: new Float32Array(R),
-      viewDivergence: this.viewDivergences(share),
+      viewDivergence: this.viewDivergences({ incidences, ids }),
       views: new Float32Array(R),
     };
     for (let r = 0; r < R; r++) {
@@ -218,54 +213,57 @@ export class CpuPointStore implements PointStore {
     return Math.round(entropy / ENTROPY_UNIT);
   }
 
-  /** What `viewDivergences` needs of a frame that has been integrated; good until it is removed. */
-  shareOf(incidences: Incidences): FrameShare {
-    const { classes: C, voxel, sumNegLog } = incidences;
-    const ids = this.#knownIds(incidences);
-    const negLog = new Uint32Array(ids.length * C);
-    for (let row = 0, from = 0; row < voxel.length; row++)
-      for (let c = 0, to = voxel[row] * C; c < C; c++, from++, to++) negLog[to] += sumNegLog[from];
-    return { incidences, ids, pixels: pixelsByVoxel(incidences), negLog };
-  }
-
   /**
    * View divergence of some of a frame's superpixels, the mean over their pixels with depth; see `score`.
    * @param asked ids; all of them if not given
    * @returns by superpixel id, NaN where it has no depth or was not asked for
    */
-  viewDivergences(
-    { incidences, ids, pixels: ownPixels, negLog: ownNegLog }: FrameShare,
-    asked?: readonly number[],
-  ): Float32Array {
-    const {
-      classes: C,
-      superpixels: R,
-      rowStart,
-      voxel,
-      voxels,
-      rays,
-      pixels,
-      sumP,
-      sumEntropy,
-    } = incidences;
+  viewDivergences({ incidences, ids }: IntegratedFrame, asked?: readonly number[]): Float32Array {
+    const { classes: C, superpixels: R, rowStart, voxel, voxels, rays } = incidences;
+    const { pixels, sumP, sumNegLog, sumEntropy } = incidences;
     const local = this.#localIndex(ids);
-    const near = [0, 0, 0];
-    const divergences = new Float32Array(R).fill(Number.NaN);
-    for (let index = 0; index < (asked?.length ?? R); index++) {
-      const r = asked?.[index] ?? index;
-      let scored = 0;
-      let sum = 0;
+    const superpixels = asked ?? Array.from({ length: R }, (_, r) => r);
+
+    // The voxels before and behind those of the rows that are asked for, and which voxels' own shares that takes.
+    const near = new Int32Array(ids.length);
+    const far = new Int32Array(ids.length);
+    const isNeeded = new Uint8Array(ids.length);
+    for (const r of superpixels)
       for (let row = rowStart[r]; row < rowStart[r + 1]; row++) {
         const v = voxel[row];
         const [i, j, k] = [rayOffset(rays[v], 0), rayOffset(rays[v], 1), rayOffset(rays[v], 2)];
         const [x, y, z] = [voxels[3 * v], voxels[3 * v + 1], voxels[3 * v + 2]];
-        near[0] = ids[v];
-        near[1] = this.voxels.find(x - i, y - j, z - k);
-        near[2] = this.voxels.find(x + i, y + j, z + k);
+        near[v] = this.voxels.find(x - i, y - j, z - k);
+        far[v] = this.voxels.find(x + i, y + j, z + k);
+        isNeeded[v] = 1;
+        if (near[v] >= 0 && local[near[v]] > 0) isNeeded[local[near[v]] - 1] = 1;
+        if (far[v] >= 0 && local[far[v]] > 0) isNeeded[local[far[v]] - 1] = 1;
+      }
+
+    // The frame's own share of each voxel, over all superpixels that meet there.
+    const ownPixels = new Uint32Array(ids.length);
+    const ownNegLog = new Uint32Array(ids.length * C);
+    for (let row = 0; row < pixels.length; row++) {
+      const v = voxel[row];
+      if (isNeeded[v] === 0) continue;
+      ownPixels[v] += pixels[row];
+      for (let c = 0, from = row * C, to = v * C; c < C; c++, from++, to++) ownNegLog[to] += sumNegLog[from];
+    }
+
+    const beside = [0, 0, 0];
+    const divergences = new Float32Array(R).fill(Number.NaN);
+    for (const r of superpixels) {
+      let scored = 0;
+      let sum = 0;
+      for (let row = rowStart[r]; row < rowStart[r + 1]; row++) {
+        const v = voxel[row];
+        beside[0] = ids[v];
+        beside[1] = near[v];
+        beside[2] = far[v];
         let others = 0;
         let cross = 0;
-        for (let step = 0; step < near.length; step++) {
-          const id = near[step];
+        for (let step = 0; step < beside.length; step++) {
+          const id = beside[step];
           if (id < 0) continue;
           const weight = step === 0 ? 1 : BESIDE;
           const chunk = this.#chunks[id >>> CHUNK_BITS];
@@ -293,8 +291,8 @@ export class CpuPointStore implements PointStore {
     return this.#chunks[id >>> CHUNK_BITS][(id & CHUNK_MASK) * this.#stride];
   }
 
-  /** Ids of the voxels of a frame that has been integrated. */
-  #knownIds(incidences: Incidences): Uint32Array {
+  /** The store's ids of the voxels of a frame that has been integrated. @throws Error where it has not */
+  idsOf(incidences: Incidences): Uint32Array {
     const ids = new Uint32Array(incidences.voxels.length / 3);
     for (let v = 0, at = 0; v < ids.length; v++, at += 3) {
       const id = this.voxels.find(

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { FrameCache } from '../../src/live/frame-cache.js';
 import { LiveScene } from '../../src/live/live-scene.js';
-import { ShareCache } from '../../src/live/share-cache.js';
 import { random, shuffle } from '../../src/random.js';
 import { OverlapIndex } from '../../src/selection/overlap-index.js';
 import { pickSurfaces } from '../../src/selection/pick.js';
@@ -25,7 +25,7 @@ function framesOf(seed: number, count: number): Frames {
 
 /** @param most bytes of shares kept; few, so that they are read again */
 function sceneOf(frames: Frames, most?: number): LiveScene {
-  return new LiveScene('scene', async (id) => frames.get(id)!, new ShareCache(most));
+  return new LiveScene('scene', async (id) => frames.get(id)!, new FrameCache(most));
 }
 
 async function allPicks(scene: LiveScene, most = Number.POSITIVE_INFINITY): Promise<PickRow[]> {
@@ -47,7 +47,7 @@ async function batch(frames: Frames) {
   const divergence: number[] = [];
   const names: string[] = [];
   for (const [id, incidences] of frames) {
-    const first = index.add(incidences, store.shareOf(incidences).ids);
+    const first = index.add(incidences, store.idsOf(incidences));
     const scores = await store.score(incidences);
     for (let r = 0; r < incidences.superpixels; r++) {
       names[first + r] = `${id}/${r}`;
@@ -81,7 +81,10 @@ describe('a live scene', () => {
           const frames = framesOf(seed, n);
           const order = new Map(shuffle([...frames], random(seed)));
           const scene = sceneOf(frames, forgetful ? 1 : undefined);
-          for (const [id, incidences] of order) await scene.add(id, incidences, 'm');
+          for (const [id, incidences] of order) {
+            await scene.add(id, incidences, 'm');
+            await scene.prepare(seed % 3);
+          }
           const { store } = await batch(frames);
           for (const [id, incidences] of frames) {
             const expected = await store.score(incidences);
@@ -119,6 +122,7 @@ describe('a live scene', () => {
           const picked: number[] = [];
           for (const [i, [id, incidences]] of [...frames].entries()) {
             await scene.add(id, incidences, 'm');
+            if (seed % 2 === 0) await scene.prepare(2);
             for (const pick of await allPicks(scene, windows[i])) picked.push(numberOf.get(nameOf(pick))!);
           }
           expect(new Set(picked).size).toBe(picked.length);

@@ -21,7 +21,7 @@ class Growing {
 
   async add(incidences: Incidences): Promise<void> {
     await this.store.integrate(incidences, 'frame');
-    const { ids } = this.store.shareOf(incidences);
+    const ids = this.store.idsOf(incidences);
     const first = this.overlaps.add(incidences, ids);
     this.entropies.add(incidences, ids, first);
     this.frames.push({ incidences, first });
@@ -79,7 +79,7 @@ describe('entropies kept current', () => {
     };
     await growing.store.remove(old);
     await growing.store.integrate(next, 'frame');
-    growing.entropies.update(growing.store.shareOf(next).ids);
+    growing.entropies.update(growing.store.idsOf(next));
     growing.frames[1] = { ...growing.frames[1]!, incidences: next };
     const { entropy } = await growing.scores();
     expect(entropy.map((_, s) => growing.entropies.viewEntropy(s))).toEqual(entropy);
@@ -92,8 +92,7 @@ describe('entropies kept current', () => {
         for (let i = 0; i < n; i++) {
           await growing.add(frameOf(seed, i));
           const batch = new OverlapIndex();
-          for (const { incidences } of growing.frames)
-            batch.add(incidences, growing.store.shareOf(incidences).ids);
+          for (const { incidences } of growing.frames) batch.add(incidences, growing.store.idsOf(incidences));
           for (let s = 0; s < batch.superpixels; s++)
             expect(growing.overlaps.overlapping(s)).toEqual(batch.overlapping(s));
         }
@@ -116,6 +115,6 @@ test('divergences of some superpixels are those of all', async () => {
   for (let i = 0; i < 3; i++) await growing.add(frameOf(2, i));
   const { incidences } = growing.frames[1]!;
   const { viewDivergence } = await growing.store.score(incidences);
-  const some = growing.store.viewDivergences(growing.store.shareOf(incidences), [4, 1]);
+  const some = growing.store.viewDivergences({ incidences, ids: growing.store.idsOf(incidences) }, [4, 1]);
   expect([...some]).toEqual([...viewDivergence].map((value, r) => (r === 4 || r === 1 ? value : Number.NaN)));
 });

@@ -41,3 +41,13 @@ describe('the priority queue', () => {
     expect(() => new PriorityQueue().set(0, Number.NaN)).toThrow(RangeError);
   });
 });
+
+test('a clone goes its own way', () => {
+  const queue = new PriorityQueue();
+  for (const [item, key] of [3, 1, 2].entries()) queue.set(item, key);
+  const clone = queue.clone();
+  clone.pop();
+  clone.set(1, 9);
+  expect([clone.pop(), clone.pop(), clone.pop()]).toEqual([1, 2, undefined]);
+  expect([queue.pop(), queue.pop(), queue.pop()]).toEqual([0, 2, 1]);
+});
