@@ -19,6 +19,7 @@ import {
 } from './viewal.js';
 import { viewalAgreeing } from './viewal-agree.js';
 import { viewalBalanced } from './viewal-balance.js';
+import { viewalSampled, viewalSampledCarrying } from './viewal-sample.js';
 
 /** All that `--strategy` knows, in the order of reports. */
 export const STRATEGIES: readonly Strategy[] = [
@@ -41,6 +42,8 @@ export const STRATEGIES: readonly Strategy[] = [
   viewalCarrying,
   viewalBalanced,
   viewalAgreeing,
+  viewalSampled,
+  viewalSampledCarrying,
   randomSuperpixelsCarrying,
 ];
 

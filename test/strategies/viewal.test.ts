@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { firstValueFrom, toArray } from 'rxjs';
 import { describe, expect, test } from 'vitest';
 import { IGNORE } from '../../src/frame.js';
+import { random } from '../../src/random.js';
 import { OverlapIndex } from '../../src/selection/overlap-index.js';
 import type { SurfaceCandidate, Surfaces } from '../../src/selection/surfaces.js';
 import type { Consensus } from '../../src/store/consensus.js';
@@ -231,5 +232,46 @@ describe('ViewAL with pseudo-labels', () => {
       const all = await pseudoLabels(frames, 1, arrival);
       expect(all.map(({ scene, frame }) => `${scene}/${frame}`).sort()).toEqual(['s/a', 't/a']);
     }
+  });
+});
+
+describe('ViewAL, drawn', () => {
+  const surfaces = [
+    surfacesOf('a', {
+      0: [
+        { voxels: [0], entropy: 0.6, p: [1, 0] },
+        { voxels: [1], entropy: 0.2, p: [1, 0] },
+      ],
+      1: [{ voxels: [0], entropy: 0, divergence: 1, p: [1, 0] }],
+    }),
+    surfacesOf('b', { 0: [{ voxels: [0], entropy: 0.2, p: [1, 0] }] }),
+  ];
+  const ranked = (seed: number) =>
+    ranking('viewal+sample', { ...poolOf(surfaces, 2), random: () => random(seed) });
+
+  test('surfaces come in proportion to view entropy, the rest likewise, and one of them in its most divergent view', async () => {
+    const draws = 2000;
+    const count = new Map<string, number>();
+    for (let seed = 0; seed < draws; seed++) {
+      const order = taken(await ranked(seed)).map(([scene, frame, id]) => `${scene}/${frame}/${id}`);
+      // The view without entropy brings nothing up, but shows the surface best.
+      expect([...order].sort()).toEqual(['a/0/1', 'a/1/0', 'b/0/0']);
+      const key = order.join(' ');
+      count.set(key, (count.get(key) ?? 0) + 1);
+    }
+    // First 0.6, 0.2 or 0.2 of 1; then by shares of what is left.
+    const expected = {
+      'a/1/0 a/0/1 b/0/0': 0.3,
+      'a/0/1 a/1/0 b/0/0': 0.2 * 0.75,
+      'a/0/1 b/0/0 a/1/0': 0.2 * 0.25,
+    };
+    for (const [key, share] of Object.entries(expected))
+      expect(Math.abs(count.get(key)! / draws - share)).toBeLessThan(
+        4 * Math.sqrt((share * (1 - share)) / draws),
+      );
+  });
+
+  test('the same seed draws the same', async () => {
+    expect(await ranked(7)).toEqual(await ranked(7));
   });
 });
