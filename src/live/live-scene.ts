@@ -24,6 +24,17 @@ interface SceneFrame {
   readonly model: string;
 }
 
+/** A scene that is on disk alone. */
+export interface RestingScene {
+  /** In the order in which they came, with the superpixels that may be asked for. */
+  readonly frames: readonly {
+    readonly id: string;
+    readonly model: string;
+    readonly queued: readonly number[];
+  }[];
+  readonly done: readonly SuperpixelName[];
+}
+
 /** A pick to come, superpixels by number. */
 interface PlannedPick {
   readonly superpixel: number;
@@ -31,8 +42,7 @@ interface PlannedPick {
   /** View entropies of both, nats. */
   readonly entropy: number;
   readonly triggerEntropy: number;
-  readonly overlapSet: number;
-  /** What leaves the queue with it. */
+  /** What leaves the queue with it, itself included. */
   readonly gone: readonly number[];
 }
 
@@ -69,7 +79,7 @@ export class LiveScene {
   readonly #byId = new Map<string, SceneFrame>();
   /** Superpixels that may be asked for, by view entropy. */
   readonly #queue = new PriorityQueue();
-  /** Superpixels that were asked for or labelled: what shows the same surface is done with. */
+  /** Superpixels that were asked for or labelled: what shows the same surface is done with, and not in the queue. */
   readonly #done = new Set<number>();
   /** By superpixel number: view divergence when it was computed last, NaN where it has to be computed anew. */
   #divergences = new Float32Array(1024).fill(Number.NaN);
@@ -129,15 +139,47 @@ export class LiveScene {
     });
   }
 
-  /** Takes the superpixels of a frame out of the queue: they are asked for no more, though their surfaces may be. */
-  expire(frame: string): Promise<void> {
+  /** Takes the superpixels of frames out of the queue: they are asked for no more, though their surfaces may be. */
+  expire(frames: Iterable<string>): Promise<void> {
     return this.#inTurn(async () => {
-      const known = this.#byId.get(frame);
-      this.#plan = undefined;
-      known?.pixels.forEach((_, r) => {
-        this.#queue.delete(known.first + r);
-      });
+      for (const id of frames) {
+        const known = this.#byId.get(id);
+        this.#plan = undefined;
+        known?.pixels.forEach((_, r) => {
+          this.#queue.delete(known.first + r);
+        });
+      }
     });
+  }
+
+  /** What it takes to have the scene again by `wake`, but for the incidences. */
+  rest(): Promise<RestingScene> {
+    return this.#inTurn(async () => ({
+      frames: this.#frames.map(({ id, model, first, pixels }) => ({
+        id,
+        model,
+        queued: [...pixels.keys()].filter((r) => this.#queue.has(first + r)),
+      })),
+      done: [...this.#done].map((superpixel) => this.#nameOf(superpixel)),
+    }));
+  }
+
+  /** The scene as it was when it was laid to rest. */
+  static async wake(
+    name: string,
+    { frames, done }: RestingScene,
+    read: (frame: string) => Promise<Incidences>,
+    cache?: FrameCache,
+  ): Promise<LiveScene> {
+    const scene = new LiveScene(name, read, cache);
+    for (const { id, model } of frames) await scene.add(id, await read(id), model);
+    await scene.markDone(done);
+    for (const { id, queued } of frames) {
+      const { first, pixels } = scene.#byId.get(id)!;
+      const kept = new Set(queued);
+      for (const r of pixels.keys()) if (!kept.has(r)) scene.#queue.delete(first + r);
+    }
+    return scene;
   }
 
   /** View entropy of the next pick's trigger, nats; undefined where nothing is left. */
@@ -245,6 +287,8 @@ export class LiveScene {
     for (const superpixel of this.#entropies.takeChanged()) {
       this.#divergences[superpixel] = Number.NaN;
       if (this.#queue.has(superpixel)) this.#queue.set(superpixel, this.#entropies.viewEntropy(superpixel));
+      // What is done with may have come into view again.
+      if (this.#done.has(superpixel)) this.#finish(superpixel);
     }
   }
 
@@ -252,32 +296,22 @@ export class LiveScene {
   async #planned(count: number): Promise<Plan> {
     this.#plan ??= { queue: this.#queue.clone(), picks: [] };
     const { queue, picks } = this.#plan;
-    let gone: number[] = [];
     while (picks.length < count) {
       const trigger = queue.peek();
       if (trigger === undefined) break;
-      const overlapping = this.#overlaps.overlapping(trigger);
-      if (this.#isDone(overlapping)) {
-        queue.delete(trigger);
-        gone.push(trigger);
-        continue;
-      }
-      const set = [trigger, ...overlapping.filter((other) => queue.has(other))];
+      const triggerEntropy = queue.key(trigger);
+      const set = [trigger, ...this.#overlaps.overlapping(trigger).filter((other) => queue.has(other))];
       await this.#updateDivergences(set);
-      set.sort((a, b) => this.#divergences[b] - this.#divergences[a] || a - b);
-      // The trigger's surface has not been asked for, so that one of the set passes.
-      const pick = set.find((one) => one === trigger || !this.#isDone(this.#overlaps.overlapping(one)))!;
-      const same = [...set, ...this.#overlaps.overlapping(pick).filter((other) => queue.has(other))];
-      const entropies = { entropy: queue.key(pick), triggerEntropy: queue.key(trigger) };
-      const overlapSet = same.filter((one) => queue.delete(one)).length;
-      picks.push({ superpixel: pick, trigger, ...entropies, overlapSet, gone: [...gone, ...same] });
-      gone = [];
+      let pick = trigger;
+      for (const one of set) {
+        const gain = this.#divergences[one] - this.#divergences[pick];
+        if (gain > 0 || (gain === 0 && one < pick)) pick = one;
+      }
+      const entropy = queue.key(pick);
+      const gone = [...set, ...this.#overlaps.overlapping(pick)].filter((one) => queue.delete(one));
+      picks.push({ superpixel: pick, trigger, entropy, triggerEntropy, gone });
     }
     return this.#plan;
-  }
-
-  #isDone(superpixels: readonly number[]): boolean {
-    return this.#done.size > 0 && superpixels.some((one) => this.#done.has(one));
   }
 
   #finish(superpixel: number): void {
@@ -327,7 +361,7 @@ export class LiveScene {
     return { frame: id, superpixel: superpixel - first };
   }
 
-  #pickRow({ superpixel, trigger, entropy, triggerEntropy, overlapSet }: PlannedPick): PickRow {
+  #pickRow({ superpixel, trigger, entropy, triggerEntropy, gone }: PlannedPick): PickRow {
     const [picked, triggered] = [this.#nameOf(superpixel), this.#nameOf(trigger)];
     return {
       scene: this.name,
@@ -338,7 +372,7 @@ export class LiveScene {
       trigger_frame: triggered.frame,
       trigger_superpixel: triggered.superpixel,
       trigger_entropy: triggerEntropy,
-      overlap_set: overlapSet,
+      overlap_set: gone.length,
     };
   }
 

@@ -186,9 +186,22 @@ describe('a live scene', () => {
     const frames = framesOf(4, 3);
     const scene = sceneOf(frames);
     for (const [id, incidences] of frames) await scene.add(id, incidences, 'm');
-    await scene.expire('1');
-    await scene.expire('none');
+    await scene.expire(['1', 'none']);
     expect((await allPicks(scene)).filter(({ frame }) => frame === '1')).toEqual([]);
+  });
+
+  test('wakes as it was laid to rest', async () => {
+    const frames = framesOf(7, 6);
+    const scene = sceneOf(frames);
+    for (const [id, incidences] of frames) await scene.add(id, incidences, `m${id}`);
+    await scene.next();
+    await scene.next();
+    await scene.expire(['3']);
+    const rest = JSON.parse(JSON.stringify(await scene.rest()));
+    const woken = await LiveScene.wake('scene', rest, async (id) => frames.get(id)!);
+    for (const id of frames.keys()) expect(woken.entropies(id)).toEqual(scene.entropies(id));
+    expect(await allPicks(woken)).toEqual(await allPicks(scene));
+    expect(await woken.rest()).toEqual(await scene.rest());
   });
 
   test('carries calls out in the order in which they are made', async () => {

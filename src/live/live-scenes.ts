@@ -1,0 +1,147 @@
+import { superpixelEffort } from '../labels/effort.js';
+import type { BudgetMeter } from '../selection/budget.js';
+import { PriorityQueue } from '../selection/priority-queue.js';
+import type { Incidences } from '../store/incidences.js';
+import type { FrameId } from '../tables/frame-tables.js';
+import type { PickRow } from '../tables/schemas.js';
+import { FrameCache } from './frame-cache.js';
+import { LiveScene, type RestingScene, type SuperpixelName } from './live-scene.js';
+
+/** Frames of scenes in memory together; those of a scene cost 0.2 to 0.4 MB each. */
+const MOST_FRAMES = 4000;
+
+/** A scene that no frame came to for a while: on disk, with what decides whether it is asked. */
+interface Resting {
+  readonly scene: RestingScene;
+  readonly nextEntropy: number | undefined;
+}
+
+/**
+ * All scenes that frames come to, each with a store of its own. Those that no frame came to for longest are laid to rest on disk
+ * when there are too many frames in memory, and woken when a frame comes or when they have the next pick.
+ */
+export class LiveScenes {
+  /** In the order of the last frame. */
+  readonly #awake = new Map<string, LiveScene>();
+  readonly #resting = new Map<string, Resting>();
+  readonly #read: (frame: FrameId) => Promise<Incidences>;
+  readonly #cache: FrameCache;
+  readonly #most: number;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /**
+   * @param read reads the incidences of a frame that was added
+   * @param most frames of scenes in memory; the scene in use stays whatever its length
+   */
+  constructor(read: (frame: FrameId) => Promise<Incidences>, most = MOST_FRAMES, cache = new FrameCache()) {
+    this.#read = read;
+    this.#most = most;
+    this.#cache = cache;
+  }
+
+  /** Names of all scenes, sorted. */
+  get names(): readonly string[] {
+    return [...this.#awake.keys(), ...this.#resting.keys()].sort();
+  }
+
+  /** Scenes in memory. */
+  get awake(): ReadonlyMap<string, LiveScene> {
+    return this.#awake;
+  }
+
+  /**
+   * Adds a frame to its scene; see `LiveScene.add`.
+   * @throws BadFrameError as the scene's store
+   */
+  add(frame: FrameId, incidences: Incidences, model: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const scene = await this.#scene(frame.scene);
+      // The scene that a frame came to last is the last to be laid to rest.
+      this.#awake.delete(frame.scene);
+      this.#awake.set(frame.scene, scene);
+      await scene.add(frame.id, incidences, model);
+      await this.#makeRoom();
+    });
+  }
+
+  markDone(scene: string, superpixels: readonly SuperpixelName[]): Promise<void> {
+    return this.#inTurn(async () => {
+      await (await this.#scene(scene)).markDone(superpixels);
+    });
+  }
+
+  expire(scene: string, frames: readonly string[]): Promise<void> {
+    return this.#inTurn(async () => {
+      await (await this.#scene(scene)).expire(frames);
+    });
+  }
+
+  /** Has so many picks of each scene in memory ready: what there is to do before a window ends. */
+  prepare(picks: number): Promise<void> {
+    return this.#inTurn(async () => {
+      for (const scene of this.#awake.values()) await scene.prepare(picks);
+    });
+  }
+
+  /**
+   * Picks superpixels over all scenes, best first, until the budget is spent or nothing is left; each leaves the queue with its
+   * surface. Scenes share no surface, so their sequences are merged by trigger entropy; among equals the first by name
+   * goes first.
+   */
+  pick(meter: BudgetMeter): Promise<PickRow[]> {
+    return this.#inTurn(async () => {
+      const { names } = this;
+      const heads = new PriorityQueue();
+      const peek = async (i: number) => {
+        const awake = this.#awake.get(names[i]);
+        const entropy = awake ? await awake.nextEntropy() : this.#resting.get(names[i])?.nextEntropy;
+        if (entropy === undefined) heads.delete(i);
+        else heads.set(i, entropy);
+      };
+      for (let i = 0; i < names.length; i++) await peek(i);
+      const picks: PickRow[] = [];
+      for (let i = heads.peek(); i !== undefined && !meter.spent; i = heads.peek()) {
+        const pick = await (await this.#scene(names[i])).next();
+        if (pick !== undefined) {
+          picks.push(pick);
+          meter.add({ pixels: pick.pixels, ...superpixelEffort() });
+        }
+        await peek(i);
+      }
+      await this.#makeRoom();
+      return picks;
+    });
+  }
+
+  /** The scene, woken or new where it is not in memory. */
+  async #scene(name: string): Promise<LiveScene> {
+    const awake = this.#awake.get(name);
+    if (awake !== undefined) return awake;
+    const read = (id: string) => this.#read({ scene: name, id });
+    const resting = this.#resting.get(name);
+    const scene =
+      resting === undefined
+        ? new LiveScene(name, read, this.#cache)
+        : await LiveScene.wake(name, resting.scene, read, this.#cache);
+    this.#resting.delete(name);
+    this.#awake.set(name, scene);
+    return scene;
+  }
+
+  async #makeRoom(): Promise<void> {
+    let frames = 0;
+    for (const scene of this.#awake.values()) frames += scene.frames;
+    for (const [name, scene] of this.#awake) {
+      if (frames <= this.#most || this.#awake.size === 1) return;
+      this.#resting.set(name, { nextEntropy: await scene.nextEntropy(), scene: await scene.rest() });
+      this.#awake.delete(name);
+      frames -= scene.frames;
+    }
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+}
