@@ -29,7 +29,9 @@ describe('the command line', () => {
     expect(stdout).toMatch(
       /✗ GPU +No GPU was found|✓ GPU .*features .*maxBufferSize \d+.*self-test \d+ voxels as on the CPU/s,
     );
-    expect(stdout).toMatch(/chosen: (wasm|webgpu) for inference and training, ./);
+    expect(stdout).toMatch(
+      /chosen: (wasm|webgpu) for inference and training, .|chosen: tensorflow\S* for inference, .*; (wasm|webgpu) for training/,
+    );
   });
 
   test('mistakes get one sentence and no stack trace', async () => {

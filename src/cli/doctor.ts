@@ -1,6 +1,6 @@
 import { totalmem } from 'node:os';
 import type { Command } from 'commander';
-import type { BackendChoice } from '../model/backend.js';
+import type { BackendChoice, BackendsReport } from '../model/backend.js';
 import { parseOptions } from '../stages/options.js';
 import { VERSION } from '../version.js';
 import { addRunOptions, givenRunOptions } from './options.js';
@@ -14,6 +14,10 @@ export function doctor(command: Command): void {
     });
 }
 
+/** Of the column of names. */
+const NAME_WIDTH = 14;
+const INDENT = ' '.repeat(NAME_WIDTH + 3);
+
 async function describeMachine(choice: BackendChoice): Promise<string> {
   const { describeBackends } = await import('../model/backend.js');
   const found = await describeBackends(choice);
@@ -21,11 +25,17 @@ async function describeMachine(choice: BackendChoice): Promise<string> {
     `viewal ${VERSION} on Node ${found.node}`,
     `${found.cores} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB of memory`,
     ...found.backends.map(
-      ({ name, available, detail }) => `${available ? '✓' : '✗'} ${name.padEnd(6)} ${detail}`,
+      ({ name, available, detail }) => `${available ? '✓' : '✗'} ${name.padEnd(NAME_WIDTH)} ${detail}`,
     ),
     ...(await describeGpu(choice)),
-    `chosen: ${found.chosen} for inference and training, ${found.reason}`,
+    `chosen: ${describeChoice(found)}`,
   ].join('\n');
+}
+
+function describeChoice({ chosen, training }: BackendsReport): string {
+  return chosen.name === training.name
+    ? `${chosen.name} for inference and training, ${chosen.reason}`
+    : `${chosen.name} for inference, ${chosen.reason}; ${training.name} for training, ${training.reason}`;
 }
 
 /** Limits that bound what fits, of some forty. */
@@ -49,10 +59,10 @@ async function describeGpu(choice: BackendChoice): Promise<string[]> {
     const { name, driver, vendor, architecture, software, features, limits } = gpu.report;
     const about = [
       `${name}${software ? ', a software GPU: for tests only' : ''}`,
-      `         driver    ${driver || 'unnamed'} (${[vendor, architecture].filter(Boolean).join(', ')})`,
-      `         features  ${features.join(' ') || 'none'}`,
+      `${INDENT}driver    ${driver || 'unnamed'} (${[vendor, architecture].filter(Boolean).join(', ')})`,
+      `${INDENT}features  ${features.join(' ') || 'none'}`,
       ...TELLING_LIMITS.map(
-        (limit, i) => `         ${i === 0 ? 'limits  ' : '        '}  ${limit} ${limits[limit]}`,
+        (limit, i) => `${INDENT}${i === 0 ? 'limits  ' : '        '}  ${limit} ${limits[limit]}`,
       ),
     ];
     const { selfTest } = await import('../store/gpu/self-test.js');
@@ -61,23 +71,23 @@ async function describeGpu(choice: BackendChoice): Promise<string[]> {
     try {
       const { voxels, scoreDifference } = await selfTest(gpu);
       about.push(
-        `         self-test ${voxels} voxels as on the CPU, scores within ${scoreDifference.toPrecision(1)}, ${seconds()}`,
+        `${INDENT}self-test ${voxels} voxels as on the CPU, scores within ${scoreDifference.toPrecision(1)}, ${seconds()}`,
       );
       if (!software || choice === 'webgpu') {
         start = performance.now();
         const { selfTest: networkTest } = await import('../model/inference/gpu/self-test.js');
         const difference = await networkTest(gpu);
         about.push(
-          `                   MC dropout as on the CPU, probabilities within ${difference.toPrecision(1)}, ${seconds()}`,
+          `${INDENT}          MC dropout as on the CPU, probabilities within ${difference.toPrecision(1)}, ${seconds()}`,
         );
       }
-      return [`✓ GPU    ${about[0]}`, ...about.slice(1)];
+      return [`✓ ${'GPU'.padEnd(NAME_WIDTH)} ${about[0]}`, ...about.slice(1)];
     } catch (error) {
-      about.push(`         self-test failed: ${(error as Error).message}`);
-      return [`✗ GPU    ${about[0]}`, ...about.slice(1)];
+      about.push(`${INDENT}self-test failed: ${(error as Error).message}`);
+      return [`✗ ${'GPU'.padEnd(NAME_WIDTH)} ${about[0]}`, ...about.slice(1)];
     }
   } catch (error) {
-    return [`✗ GPU    ${(error as Error).message}`];
+    return [`✗ ${'GPU'.padEnd(NAME_WIDTH)} ${(error as Error).message}`];
   } finally {
     await closeGpu();
   }

@@ -101,7 +101,11 @@ const compareCommand = addRunOptions(
     .requiredOption('--out <folder>', 'folder of the comparison; the same call goes on where it stopped')
     .option('--strategies <names>', 'all, or some with commas between', 'all')
     .option('--seeds <seeds>', 'how many seeds, from 1 on, or a list: 1,2,5', '3')
-    .option('--jobs <n>', 'strategies and seeds run at a time; one a core where not given', number)
+    .option(
+      '--jobs <n>',
+      'strategies and seeds run at a time; one a core where not given, one with TensorFlow',
+      number,
+    )
     .option('--workers <n>', 'worker threads of each of them (default: 1)', number),
   LEARN_OPTIONS,
 );

@@ -2,11 +2,19 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, sep } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
+import { UserError } from '../errors.js';
 import { findGpu, openGpu } from '../gpu/device.js';
 import { GpuError } from '../gpu/errors.js';
 import { registerWasmKernels } from './kernels/wasm-kernels.js';
+import {
+  findTensorflow,
+  isInstalled,
+  isTensorflow,
+  startTensorflow,
+  type TensorflowName,
+} from './tensorflow/tensorflow.js';
 
-export type BackendName = 'webgpu' | 'wasm' | 'cpu';
+export type BackendName = TensorflowName | 'webgpu' | 'wasm' | 'cpu';
 /** Those that any thread may start for itself. */
 export type ThreadBackend = Exclude<BackendName, 'webgpu'>;
 /** What `--backend` takes; `auto` picks the fastest that this machine runs. */
@@ -18,6 +26,9 @@ export interface ChosenBackend {
   /** A clause for the user. */
   readonly reason: string;
 }
+
+/** What `auto` comes to, best first. */
+export const AUTO_BACKENDS = ['tensorflow-gpu', 'webgpu', 'tensorflow', 'wasm'] as const;
 
 let givenUp: GpuError | undefined;
 
@@ -32,22 +43,56 @@ export function gpuGivenUp(): GpuError | undefined {
 }
 
 /**
- * The backend to infer and to train with: `auto` takes a real GPU where there is one, else WebAssembly. A software GPU, slower than
- * either, is taken only by name.
- * @throws GpuError of kind `missing` if WebGPU is asked for by name and cannot be had
+ * The backend to infer with: `auto` takes the best there is, TensorFlow on a GPU, then WebGPU on a real one, then
+ * TensorFlow on the processor, then WebAssembly. A software GPU, slower than any of them, is taken only by name.
+ * @throws UserError if what is asked for by name cannot be had: a GpuError of kind `missing` if that is WebGPU
  */
-export async function chooseBackend(choice: BackendChoice = 'auto'): Promise<ChosenBackend> {
+export function chooseBackend(choice: BackendChoice = 'auto'): Promise<ChosenBackend> {
+  return choose(choice, AUTO_BACKENDS);
+}
+
+/**
+ * The backend to train with, as `chooseBackend`; but TensorFlow, which trains the small network at half the rate of our
+ * kernels on WebAssembly and was not tried on a GPU, only by name.
+ */
+export function chooseTrainingBackend(choice: BackendChoice = 'auto'): Promise<ChosenBackend> {
+  return choose(choice, ['webgpu', 'wasm']);
+}
+
+/** @param candidates what `auto` takes the first of that fits, the last if none does */
+async function choose(
+  choice: BackendChoice,
+  candidates: readonly (typeof AUTO_BACKENDS)[number][],
+): Promise<ChosenBackend> {
   if (choice === 'webgpu') await describeWebGpu();
+  if (isTensorflow(choice)) await findTensorflow(choice);
   if (choice !== 'auto') return { name: choice, reason: 'asked for' };
-  if (givenUp !== undefined) return { name: 'wasm', reason: `the GPU failed: ${clause(givenUp)}` };
+  const reasons: string[] = [];
+  for (const name of candidates) {
+    if (name === 'wasm' || (isTensorflow(name) && !isInstalled(name))) continue;
+    const { fits, reason } = await look(name);
+    if (fits) return { name, reason: [reason, ...reasons].join('; ') };
+    if (!reasons.includes(reason)) reasons.push(reason);
+  }
+  return { name: 'wasm', reason: reasons.join('; ') };
+}
+
+/** Whether `auto` takes a backend, and a clause that says why or why not. */
+async function look(name: TensorflowName | 'webgpu'): Promise<{ fits: boolean; reason: string }> {
+  if (name !== 'tensorflow' && givenUp !== undefined)
+    return { fits: false, reason: `the GPU failed: ${clause(givenUp)}` };
   try {
-    const { software, name } = await findGpu();
-    if (software) return { name: 'wasm', reason: `the only GPU, ${name}, is software, and slower` };
-    await describeWebGpu();
-    return { name: 'webgpu', reason: `there is a GPU, ${name}` };
+    if (name === 'webgpu') {
+      const gpu = await findGpu();
+      if (gpu.software) return { fits: false, reason: `the only GPU, ${gpu.name}, is software, and slower` };
+      await describeWebGpu();
+      return { fits: true, reason: `there is a GPU, ${gpu.name}` };
+    }
+    const { version, gpu } = await findTensorflow(name);
+    return { fits: true, reason: `TensorFlow ${version} ${gpu ? 'sees a GPU' : 'is installed'}` };
   } catch (error) {
-    if (!(error instanceof GpuError)) throw error;
-    return { name: 'wasm', reason: clause(error) };
+    if (!(error instanceof UserError)) throw error;
+    return { fits: false, reason: clause(error) };
   }
 }
 
@@ -68,26 +113,28 @@ export interface BackendsReport {
   readonly node: string;
   readonly cores: number;
   readonly backends: readonly BackendReport[];
-  readonly chosen: BackendName;
-  readonly reason: string;
+  /** To infer with. */
+  readonly chosen: ChosenBackend;
+  readonly training: ChosenBackend;
 }
 
 /**
  * Says which backends this machine has, and which of them `choice` gives and why. Starts none.
- * @throws GpuError as `chooseBackend`
+ * @throws UserError as `chooseBackend`
  */
 export async function describeBackends(choice: BackendChoice = 'auto'): Promise<BackendsReport> {
-  const { name, reason } = await chooseBackend(choice);
   return {
     node: process.versions.node,
     cores: availableParallelism(),
     backends: [
+      await describe('tensorflow-gpu', () => describeTensorflow('tensorflow-gpu')),
       await describe('webgpu', describeWebGpu),
+      await describe('tensorflow', () => describeTensorflow('tensorflow')),
       await describe('wasm', describeWasm),
       await describe('cpu', describeCpu),
     ],
-    chosen: name,
-    reason,
+    chosen: await chooseBackend(choice),
+    training: await chooseTrainingBackend(choice),
   };
 }
 
@@ -103,6 +150,11 @@ async function describeWebGpu(): Promise<string> {
   const { name, software } = await findGpu();
   const { WEBGPU_VERSION } = await loadWebGpu();
   return `tfjs-backend-webgpu ${WEBGPU_VERSION} on ${name}${software ? ', a software GPU: for tests only' : ''}`;
+}
+
+async function describeTensorflow(name: TensorflowName): Promise<string> {
+  const { package: from, version, gpu } = await findTensorflow(name);
+  return `TensorFlow ${version} by ${from}, on ${gpu ? 'a GPU' : `the processor's cores`}`;
 }
 
 async function describeWasm(): Promise<string> {
@@ -126,6 +178,7 @@ export async function startBackend(name: BackendName): Promise<void> {
   // Production mode: tfjs greets no one on the console and skips its checks for NaN.
   tf.enableProdMode();
   if (name === 'wasm') await startWasm();
+  else if (isTensorflow(name)) await startTensorflow(name);
   else if (name === 'webgpu') {
     const { WebGpuTensors } = await loadWebGpu();
     WebGpuTensors.start(await openGpu());
@@ -134,6 +187,11 @@ export async function startBackend(name: BackendName): Promise<void> {
     await import('@tensorflow/tfjs-backend-cpu');
     await tf.setBackend('cpu');
   }
+}
+
+/** What tfjs calls a backend, and its kernels go by. */
+export function tfjsName(name: BackendName): string {
+  return isTensorflow(name) ? 'tensorflow' : name;
 }
 
 /** The module that needs the optional package. */

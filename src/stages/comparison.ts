@@ -6,6 +6,7 @@ import { BASELINE } from '../comparison/ranking.js';
 import { UserError } from '../errors.js';
 import type { Size } from '../frame.js';
 import { chooseBackend } from '../model/backend.js';
+import { isTensorflow } from '../model/tensorflow/tensorflow.js';
 import { openRecording } from '../sources/open.js';
 import type { Recording } from '../sources/recording.js';
 import type { Strategy } from '../strategies/strategy.js';
@@ -46,7 +47,7 @@ export interface Comparison {
 export interface ComparisonOptions {
   readonly strategies: string;
   readonly seeds: string;
-  /** One a core where not given. */
+  /** One a core where not given; with TensorFlow, which takes all cores, one. */
   readonly jobs?: number;
 }
 
@@ -73,13 +74,20 @@ export async function openComparison(
 ): Promise<Comparison> {
   const strategies = parseStrategies(compared.strategies);
   const seeds = parseSeeds(compared.seeds);
-  const jobs = compared.jobs ?? availableParallelism();
+  const asked = parseOptions({ ...given, ...absolutePaths(given), labelled: 'all' });
+  // The threads' own notes go unheard. What cannot be had is said before anything is trained.
+  const { name, reason } = await chooseBackend(asked.backend);
+  if (name !== asked.backend) monitor.note(`inference is on ${name}: ${reason}`);
+  // TensorFlow has threads of its own, and tfjs-node's binding shares a table among threads without a lock.
+  const isAlone = isTensorflow(name);
+  const jobs = compared.jobs ?? (isAlone ? 1 : availableParallelism());
   if (!Number.isInteger(jobs) || jobs < 1)
     throw new UserError(`Option jobs: expected a whole number of at least 1, got ${jobs}.`);
-  const options = parseOptions({ workers: 1, ...given, ...absolutePaths(given), labelled: 'all' });
-  // The threads' own notes go unheard. What cannot be had is said before anything is trained.
-  const { name, reason } = await chooseBackend(options.backend);
-  if (name !== options.backend) monitor.note(`inference is on ${name}: ${reason}`);
+  if (isAlone && jobs > 1)
+    throw new UserError(
+      `Option jobs: TensorFlow, which inference is on, uses all cores for one run; expected 1, or another backend.`,
+    );
+  const options = { ...asked, workers: asked.workers ?? (isAlone ? null : 1) };
   if (!existsSync(recording))
     throw new UserError(`There is no folder ${recording}: expected a recording with labels.`);
   const whole = await openRecording(recording, { format: options.format });

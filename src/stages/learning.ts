@@ -60,7 +60,7 @@ export async function openLearning(
 ): Promise<Learning> {
   const options = parseOptions({ ...given, ...absolutePaths(given), labelled: 'all' });
   // What cannot be had is said before anything is trained.
-  if (given.backend === 'webgpu') await chooseBackend('webgpu');
+  if (given.backend !== undefined && given.backend !== 'auto') await chooseBackend(given.backend);
   if (!existsSync(recording))
     throw new UserError(`There is no folder ${recording}: expected a recording with labels.`);
   const whole = await openRecording(recording, { format: options.format });

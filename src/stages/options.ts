@@ -142,9 +142,12 @@ export const runOptions = z.strictObject({
     .default(20)
     .describe('dropout draws D of Eq. 1; 0 = dropout off'),
   backend: z
-    .enum(['auto', 'webgpu', 'wasm', 'cpu'], 'expected auto, webgpu, wasm or cpu')
+    .enum(
+      ['auto', 'tensorflow-gpu', 'webgpu', 'tensorflow', 'wasm', 'cpu'],
+      'expected auto, tensorflow-gpu, webgpu, tensorflow, wasm or cpu',
+    )
     .default('auto')
-    .describe('compute backend: auto, webgpu, wasm or cpu'),
+    .describe('compute backend: auto, tensorflow-gpu, webgpu, tensorflow, wasm or cpu'),
   workers: z
     .int('expected a whole number of workers')
     .min(1)

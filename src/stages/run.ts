@@ -149,7 +149,7 @@ export async function openRun(
   const [width, height] = options.size.split('x').map(Number);
 
   // What cannot be had is said before anything is trained.
-  if (given.backend === 'webgpu') await chooseBackend('webgpu');
+  if (given.backend !== undefined && given.backend !== 'auto') await chooseBackend(given.backend);
   const { training, validation } = await labelledFrames(opened, options);
   if (stored !== undefined) {
     if (resolve(stored.recording) !== opened.path)

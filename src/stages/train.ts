@@ -1,7 +1,7 @@
 import { InterruptedError, UserError } from '../errors.js';
 import { frameName } from '../frame.js';
 import { digest } from '../hash.js';
-import { chooseBackend } from '../model/backend.js';
+import { chooseTrainingBackend } from '../model/backend.js';
 import type { TrainingOptions } from '../model/training/recipe.js';
 import type { ImageSet } from '../model/training/samples.js';
 import { initialState, type TrainingState } from '../model/training/state.js';
@@ -159,7 +159,7 @@ async function trainFrom(
 ): Promise<void> {
   const { steps } = state.options;
   const { backend } = options;
-  const { name, reason } = await chooseBackend(backend);
+  const { name, reason } = await chooseTrainingBackend(backend);
   if (name !== backend) monitor.note(`training is on ${name}: ${reason}`);
   const trainer = await Trainer.open(state, images, held, {
     backend,

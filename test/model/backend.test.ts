@@ -1,11 +1,18 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { chooseBackend, describeBackends, startBackend } from '../../src/model/backend.js';
+import {
+  chooseBackend,
+  chooseTrainingBackend,
+  describeBackends,
+  startBackend,
+} from '../../src/model/backend.js';
 
 afterEach(() => vi.restoreAllMocks());
 
 describe('backends', () => {
-  test('what is named is chosen', async () => {
+  test('what is named is chosen, to train with too', async () => {
+    expect(await chooseTrainingBackend('cpu')).toEqual({ name: 'cpu', reason: 'asked for' });
+    expect((await chooseTrainingBackend()).name).toMatch(/^(wasm|webgpu)$/);
     expect(await chooseBackend('wasm')).toEqual({ name: 'wasm', reason: 'asked for' });
     expect(await chooseBackend('cpu')).toEqual({ name: 'cpu', reason: 'asked for' });
   });
@@ -28,10 +35,15 @@ describe('backends', () => {
 
   test('the report says what was found, what was chosen and why', async () => {
     const report = await describeBackends('cpu');
-    expect(report).toMatchObject({ node: process.versions.node, chosen: 'cpu', reason: 'asked for' });
+    expect(report).toMatchObject({
+      node: process.versions.node,
+      chosen: { name: 'cpu', reason: 'asked for' },
+    });
+    expect(report.training).toEqual(report.chosen);
     expect(report.cores).toBeGreaterThan(0);
-    expect(report.backends.map(({ name }) => name)).toEqual(['webgpu', 'wasm', 'cpu']);
-    expect(report.backends.slice(1).map(({ available }) => available)).toEqual([true, true]);
-    expect(report.backends[1]!.detail).toMatch(/^tfjs-backend-wasm 4\.\d+\.\d+, with SIMD/);
+    const names = report.backends.map(({ name }) => name);
+    expect(names).toEqual(['tensorflow-gpu', 'webgpu', 'tensorflow', 'wasm', 'cpu']);
+    expect(report.backends.slice(3).map(({ available }) => available)).toEqual([true, true]);
+    expect(report.backends[3]!.detail).toMatch(/^tfjs-backend-wasm 4\.\d+\.\d+, with SIMD/);
   });
 });

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BadFrameError, UserError } from '../../src/errors.js';
-import { startBackend } from '../../src/model/backend.js';
+import { GpuError } from '../../src/gpu/errors.js';
+import { startBackend, type ThreadBackend } from '../../src/model/backend.js';
 import { loadNetwork, MODEL_FILE, saveNetwork } from '../../src/model/checkpoint.js';
 import { createSegmenter } from '../../src/model/inference/create-segmenter.js';
 import { InferenceNetwork } from '../../src/model/inference/inference.js';
@@ -19,14 +20,16 @@ import { colourFrame, trainedLookingNetwork } from './support.js';
 const network = trainedLookingNetwork(3);
 const model: Model = { kind: 'deeplab', network };
 const options = { draws: 2, seed: 5 };
+/** Where native TensorFlow is installed, `auto` would take that. */
+const onWasm = { backend: 'wasm' } as const;
 
 const frame = (id: string, width = 48, height = 32) => colourFrame(id, { width, height });
 
 /** Replaces the inference worker by a few lines of JavaScript. */
-function poolOf(script: string, workers = 1): SegmenterPool {
+function poolOf(script: string, workers = 1, backend: ThreadBackend = 'wasm'): SegmenterPool {
   const url = new URL(`data:text/javascript,${encodeURIComponent(script)}`);
   const size = { width: 48, height: 32 };
-  return new SegmenterPool({ backend: 'wasm', model, options, size }, workers, url);
+  return new SegmenterPool({ backend, model, options, size }, workers, url);
 }
 const READY = `import { parentPort } from 'node:worker_threads'; parentPort.postMessage({ kind: 'ready', classes: 3 });`;
 
@@ -54,7 +57,7 @@ describe.skipIf(!existsSync(built))('segmenter (needs `npm run build` first)', (
   afterAll(() => rm(folder, { recursive: true }));
 
   test('gives what MC dropout gives in this thread, whichever worker works', async () => {
-    const segmenter = await createSegmenter({ model: folder, ...options, workers: 2 });
+    const segmenter = await createSegmenter({ model: folder, ...options, ...onWasm, workers: 2 });
     const frames = Array.from({ length: 6 }, (_, i) => frame(`${i}`, 48, 32 + i));
     const before = frames.map(({ colour }) => colour.slice());
     const maps = await Promise.all(frames.map((f) => segmenter.predict(f)));
@@ -71,7 +74,7 @@ describe.skipIf(!existsSync(built))('segmenter (needs `npm run build` first)', (
   test.each([1, 2])(
     'gives maps without dropout and features alike, mixed, with %i workers',
     async (workers) => {
-      const segmenter = await createSegmenter({ model: folder, draws: 0, seed: 5, workers });
+      const segmenter = await createSegmenter({ model: folder, draws: 0, seed: 5, ...onWasm, workers });
       const frames = Array.from({ length: 6 }, (_, i) => frame(`${i}`, 48, 32 + i));
       const asked = frames.map((f) => [segmenter.describe(f), segmenter.predict(f)] as const);
       const features = await Promise.all(asked.map(([described]) => described));
@@ -89,7 +92,7 @@ describe.skipIf(!existsSync(built))('segmenter (needs `npm run build` first)', (
   );
 
   test('a frame that fails is rejected by name; the next one works', async () => {
-    const segmenter = await createSegmenter({ model: folder, ...options, workers: 1 });
+    const segmenter = await createSegmenter({ model: folder, ...options, ...onWasm, workers: 1 });
     const broken = segmenter.predict({ ...frame('1'), colour: new Uint8Array(5) });
     const whole = segmenter.predict(frame('2'));
     await expect(broken).rejects.toThrow('a/1: expected 48×32×3 bytes of colour, got 5');
@@ -98,7 +101,7 @@ describe.skipIf(!existsSync(built))('segmenter (needs `npm run build` first)', (
   });
 
   test('once closed, what was asked for and what is asked for are rejected', async () => {
-    const segmenter = await createSegmenter({ model: folder, ...options, workers: 1 });
+    const segmenter = await createSegmenter({ model: folder, ...options, ...onWasm, workers: 1 });
     const pending = [segmenter.predict(frame('1')), segmenter.predict(frame('2'))];
     const outcomes = Promise.allSettled(pending);
     await segmenter.close();
@@ -207,6 +210,29 @@ describe('a worker that dies', () => {
     await pool.close();
   });
 
+  test('where it computes on a GPU, is a failure of the GPU, in one sentence', async () => {
+    const pool = poolOf(
+      `${READY} parentPort.on('message', ({ frame: { id } }) => {
+        if (id === '2') throw new Error('CUDA_ERROR_ILLEGAL_ADDRESS');
+        parentPort.postMessage({ kind: 'failure', message: 'OOM when allocating tensor with shape[20,240,320,13]\\n more' });
+      });`,
+      1,
+      'tensorflow-gpu',
+    );
+    await pool.ready();
+    const full = pool.predict(frame('1'));
+    await expect(full).rejects.toBeInstanceOf(GpuError);
+    await expect(full).rejects.toMatchObject({
+      kind: 'memory',
+      message: 'TensorFlow failed on the GPU: a/1: OOM when allocating tensor with shape[20,240,320,13].',
+    });
+    await expect(pool.predict(frame('2'))).rejects.toMatchObject({
+      kind: 'lost',
+      message: 'TensorFlow failed on the GPU: a segmentation worker stopped: CUDA_ERROR_ILLEGAL_ADDRESS.',
+    });
+    await pool.close();
+  });
+
   test('before it was ready fails the start', async () => {
     await expect(poolOf(`throw new Error('no backend')`).ready()).rejects.toThrow(
       'a segmentation worker stopped: no backend',
@@ -231,8 +257,10 @@ describe('key', () => {
       segmenterKey(model, { ...options, seed: 6 }, 'wasm'),
       segmenterKey(model, options, 'cpu'),
       segmenterKey(model, options, 'webgpu'),
+      segmenterKey(model, options, 'tensorflow'),
+      segmenterKey(model, options, 'tensorflow-gpu'),
       segmenterKey({ kind: 'deeplab', network: trainedLookingNetwork(3, 2) }, options, 'wasm'),
     ];
-    expect(new Set([key, ...others]).size).toBe(7);
+    expect(new Set([key, ...others]).size).toBe(9);
   });
 });

@@ -8,6 +8,7 @@ import type { Model } from '../../src/model/inference/model-folder.js';
 import { segmenterKey } from '../../src/model/inference/segmenter-key.js';
 import { gpu, where } from '../store/gpu-setting.js';
 import { colourFrame, trainedLookingNetwork } from './support.js';
+import { withoutGpu } from './tensorflow-setting.js';
 
 /** Whether the GPU that is found passes for a real one. */
 const passing = vi.hoisted(() => ({ real: false }));
@@ -32,15 +33,15 @@ describe.skipIf(typeof gpu === 'string')(`auto, ${where}`, () => {
   test('passes a software GPU over, and takes it by name', async () => {
     if (!(await device.findGpu()).software) return;
     expect(await chooseBackend('auto')).toMatchObject({
-      name: 'wasm',
-      reason: expect.stringMatching(/^the only GPU, .*, is software, and slower$/),
+      name: withoutGpu,
+      reason: expect.stringMatching(/the only GPU, .*, is software, and slower$/),
     });
     expect(await chooseBackend('webgpu')).toEqual({ name: 'webgpu', reason: 'asked for' });
   });
 
   test('a TensorFlow.js model is on wasm', async () => {
     const own = { kind: 'layers' } as Model;
-    for (const choice of ['auto', 'webgpu'] as const)
+    for (const choice of ['auto', 'webgpu', 'tensorflow', 'tensorflow-gpu'] as const)
       expect((await inferenceBackend(own, choice)).name).toBe('wasm');
   });
 
@@ -75,15 +76,17 @@ describe.skipIf(typeof gpu === 'string')(`auto, ${where}`, () => {
       1,
     );
     await pool.close();
-    expect(told).toEqual([expect.stringMatching(/^[^\n]+\. Inference goes on with wasm\.$/)]);
+    expect(told).toEqual([
+      expect.stringMatching(new RegExp(`^[^\\n]+\\. Inference goes on with ${withoutGpu}\\.$`)),
+    ]);
     expect(await chooseBackend()).toMatchObject({
-      name: 'wasm',
-      reason: expect.stringMatching(/^the GPU failed: /),
+      name: withoutGpu,
+      reason: expect.stringMatching(/the GPU failed: /),
     });
   });
 });
 
-test('without a driver auto is wasm, and webgpu by name one sentence', async () => {
+test('without a driver auto goes without a GPU, and webgpu by name one sentence', async () => {
   const script = `
     const { chooseBackend } = await import(${JSON.stringify(new URL('../../dist/src/model/backend.js', import.meta.url).href)});
     console.log(JSON.stringify(await chooseBackend()));
@@ -96,7 +99,7 @@ test('without a driver auto is wasm, and webgpu by name one sentence', async () 
   if (process.platform !== 'linux') return;
   const [auto, named] = stdout.split('\n');
   expect(JSON.parse(auto!)).toMatchObject({
-    name: 'wasm',
+    name: withoutGpu,
     reason: expect.stringMatching(/No GPU|does not load/),
   });
   expect(named).toMatch(/^UserError missing .*(No GPU was found|does not load)/);

@@ -223,11 +223,10 @@ describe.skipIf(typeof gpu === 'string')(`MC dropout on WebGPU, ${where}`, () =>
       describe: async () => new Float32Array(1),
       close: async () => {},
     };
-    const steady = new SteadySegmenter(
-      lost,
-      async () => second,
-      (error) => told.push(error),
-    );
+    const steady = new SteadySegmenter(lost, async (error) => {
+      told.push(error);
+      return second;
+    });
     const asked = [0, 1, 2, 3, 4].map((id) => steady.predict(frame(id)));
     one.device.destroy();
     const maps = await Promise.all(asked);

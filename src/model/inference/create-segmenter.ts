@@ -4,14 +4,15 @@ import type { Size } from '../../frame.js';
 import { openGpu } from '../../gpu/device.js';
 import { GpuError } from '../../gpu/errors.js';
 import {
+  AUTO_BACKENDS,
   type BackendChoice,
   type BackendName,
   type ChosenBackend,
   chooseBackend,
   giveUpGpu,
-  type ThreadBackend,
 } from '../backend.js';
-import { DEFAULT_DRAWS } from './mc-dropout.js';
+import { isTensorflow } from '../tensorflow/tensorflow.js';
+import { DEFAULT_DRAWS, type McDropoutOptions } from './mc-dropout.js';
 import { loadModel, type Model } from './model-folder.js';
 import type { Segmenter } from './segmenter.js';
 import { segmenterKey } from './segmenter-key.js';
@@ -24,7 +25,10 @@ export interface SegmenterOptions {
   /** Dropout draws averaged, 20 if not given; 0 for dropout off. */
   readonly draws?: number;
   readonly seed: number;
-  /** Threads, one network each; as many as the machine has cores if not given. WebGPU takes none. */
+  /**
+   * Threads, one network each; as many as the machine has cores if not given. WebGPU takes none, TensorFlow one, which
+   * has threads of its own.
+   */
   readonly workers?: number;
   readonly backend?: BackendChoice;
   /** Hears, once, that `auto` chose a GPU that failed, and what the rest is done with; one sentence or two. */
@@ -40,9 +44,9 @@ const WORKING_SIZE: Size = { width: 320, height: 240 };
 
 /**
  * Loads a model folder and starts what runs it, workers or the GPU; resolves when all is ready. Where `auto` chose a GPU
- * and it fails, now or later, workers take its place and no frame is lost.
+ * and it fails, now or later, the next best takes its place and no frame is lost.
  * @throws UserError if the network cannot be used (a TensorFlow.js model also if it has no active dropout and several
- * draws are asked for) or an option is out of range; GpuError if WebGPU is asked for by name and cannot be had
+ * draws are asked for), an option is out of range, or a backend is asked for by name and cannot be had
  */
 export async function createSegmenter(options: SegmenterOptions): Promise<Segmenter> {
   const { draws = DEFAULT_DRAWS, seed, workers = availableParallelism() } = options;
@@ -58,45 +62,49 @@ export async function createSegmenter(options: SegmenterOptions): Promise<Segmen
   const model = typeof options.model === 'string' ? await loadModel(options.model) : options.model;
   const chosen = await inferenceBackend(model, options.backend);
   const dropout = { draws, seed };
-  const startPool = async (backend: ThreadBackend) => {
-    const pool = new SegmenterPool({ backend, model, options: dropout, size }, workers);
+  const start = async (name: BackendName): Promise<Segmenter> => {
+    if (name === 'webgpu') return startGpu(model, dropout);
+    const threads = isTensorflow(name) ? 1 : workers;
+    const pool = new SegmenterPool({ backend: name, model, options: dropout, size }, threads);
     await pool.ready();
     return pool;
   };
-  if (chosen.name !== 'webgpu' || model.kind !== 'deeplab') return startPool(chosen.name as ThreadBackend);
+  const isGpu = chosen.name === 'webgpu' || chosen.name === 'tensorflow-gpu';
+  if (!isGpu || chosen.name === options.backend) return start(chosen.name);
 
-  const startGpu = async () => {
-    const { GpuSegmenter } = await import('./gpu/gpu-segmenter.js');
-    const key = segmenterKey(model, dropout, 'webgpu');
-    return GpuSegmenter.create(await openGpu(), model.network, dropout, key);
-  };
-  if (options.backend === 'webgpu') return startGpu();
-  const onFailure = (error: GpuError) => {
+  const startNext = async (error: GpuError) => {
     giveUpGpu(error);
-    options.onFallback?.(`${error.message} Inference goes on with wasm.`);
+    const { name } = await inferenceBackend(model);
+    options.onFallback?.(`${error.message} Inference goes on with ${name}.`);
+    return start(name);
   };
   try {
-    return new SteadySegmenter(await startGpu(), () => startPool('wasm'), onFailure);
+    return new SteadySegmenter(await start(chosen.name), startNext);
   } catch (error) {
     if (!(error instanceof GpuError)) throw error;
-    onFailure(error);
-    return startPool('wasm');
+    return startNext(error);
   }
 }
 
+async function startGpu(model: Model, dropout: McDropoutOptions): Promise<Segmenter> {
+  if (model.kind !== 'deeplab') throw new RangeError('WebGPU runs networks of our own alone');
+  const { GpuSegmenter } = await import('./gpu/gpu-segmenter.js');
+  const key = segmenterKey(model, dropout, 'webgpu');
+  return GpuSegmenter.create(await openGpu(), model.network, dropout, key);
+}
+
 /**
- * The backend that a network's maps are made on. A TensorFlow.js model has operations that read back on the way, which
- * WebGPU cannot: it gets WebAssembly.
- * @throws GpuError of kind `missing` if WebGPU is asked for by name and cannot be had
+ * The backend that a network's maps are made on. A TensorFlow.js model may have any operation: some read back on the way,
+ * which WebGPU cannot, and native TensorFlow was not tried. It gets WebAssembly, or the cpu backend if that is named.
+ * @throws UserError if what is asked for by name cannot be had
  */
 export async function inferenceBackend(model: Model, choice: BackendChoice = 'auto'): Promise<ChosenBackend> {
   if (model.kind === 'deeplab' || possibleBackends(model, choice)[0] === choice) return chooseBackend(choice);
-  return { name: 'wasm', reason: 'a TensorFlow.js model runs on no GPU here' };
+  return { name: 'wasm', reason: 'a TensorFlow.js model runs on no other' };
 }
 
 /** What `inferenceBackend` may give, on this machine or another. */
 export function possibleBackends(model: Model, choice: BackendChoice): readonly BackendName[] {
-  if (choice === 'wasm' || choice === 'cpu') return [choice];
-  if (model.kind !== 'deeplab') return ['wasm'];
-  return choice === 'webgpu' ? ['webgpu'] : ['webgpu', 'wasm'];
+  if (model.kind !== 'deeplab') return [choice === 'cpu' ? 'cpu' : 'wasm'];
+  return choice === 'auto' ? AUTO_BACKENDS : [choice];
 }

@@ -1,5 +1,6 @@
 import { BadFrameError, UserError } from '../../errors.js';
 import { type Frame, frameName } from '../../frame.js';
+import { GpuError } from '../../gpu/errors.js';
 import { WorkerPool } from '../../worker-pool.js';
 import { workerUrl } from '../../worker-url.js';
 import type { ProbabilityMap } from '../probability-map.js';
@@ -15,7 +16,8 @@ import { segmenterKey } from './segmenter-key.js';
 
 /**
  * Shares frames among workers, each with its own tfjs. A worker that dies takes the pool with it; so does a network that
- * turns out to be unusable, the reason then being a UserError.
+ * turns out to be unusable, the reason then being a UserError. Whatever else goes wrong in workers that compute on a GPU is a
+ * GpuError.
  */
 export class SegmenterPool implements Segmenter {
   /** Known when it is ready; 0 until then. */
@@ -23,6 +25,8 @@ export class SegmenterPool implements Segmenter {
   readonly key: string;
   readonly concurrency: number;
   private readonly model: Model;
+  private readonly isGpu: boolean;
+  private isClosed = false;
   private readonly pool: WorkerPool<InferenceRequest, InferenceReply>;
 
   constructor(
@@ -32,6 +36,7 @@ export class SegmenterPool implements Segmenter {
   ) {
     const { model, options, backend } = workerData;
     this.model = model;
+    this.isGpu = backend === 'tensorflow-gpu';
     this.key = segmenterKey(model, options, backend);
     this.concurrency = workers;
     this.pool = new WorkerPool('a segmentation worker', url, workers, workerData, (message) => {
@@ -41,8 +46,10 @@ export class SegmenterPool implements Segmenter {
   }
 
   /** Resolves when every worker is ready; rejects if one cannot start. */
-  ready(): Promise<void> {
-    return this.pool.ready;
+  async ready(): Promise<void> {
+    await this.pool.ready.catch((error: Error) => {
+      throw this.failure(error);
+    });
   }
 
   async predict(frame: Frame): Promise<ProbabilityMap> {
@@ -61,6 +68,7 @@ export class SegmenterPool implements Segmenter {
   }
 
   close(): Promise<void> {
+    this.isClosed = true;
     return this.pool.close(new Error('the segmenter is closed'));
   }
 
@@ -71,10 +79,22 @@ export class SegmenterPool implements Segmenter {
     const { scene, id, width, height } = frame;
     const colour = new Uint8Array(frame.colour);
     const request = { kind, frame: { scene, id, width, height, colour } };
-    const reply = await this.pool.ask(request, [colour.buffer]);
+    const reply = await this.pool.ask(request, [colour.buffer]).catch((error: Error) => {
+      throw this.failure(error);
+    });
     // A worker answers with what it was asked for.
     if (reply.kind === 'answer') return reply.data as InferenceAnswers[Kind];
     if (reply.kind === 'bad frame') throw new BadFrameError(reply.file, reply.reason);
-    throw new Error(`${frameName(frame)}: ${reply.kind === 'failure' ? reply.message : reply.kind}`);
+    throw this.failure(
+      new Error(`${frameName(frame)}: ${reply.kind === 'failure' ? reply.message : reply.kind}`),
+    );
+  }
+
+  /** What the workers failed with, as whoever has another backend is to hear it. */
+  private failure(error: Error): Error {
+    if (!this.isGpu || this.isClosed || error instanceof UserError) return error;
+    const kind = /\bOOM\b|out of memory/i.test(error.message) ? 'memory' : 'lost';
+    const [reason] = error.message.split('\n');
+    return new GpuError(kind, `TensorFlow failed on the GPU: ${reason.replace(/\.$/, '')}.`);
   }
 }

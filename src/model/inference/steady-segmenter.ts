@@ -16,13 +16,11 @@ export class SteadySegmenter implements Segmenter {
 
   /**
    * @param first on the GPU, its failures are GpuErrors
-   * @param second starts the one in its place
-   * @param onFailure hears why, once
+   * @param second starts the one in its place, once; hears why
    */
   constructor(
     private readonly first: Segmenter,
-    private readonly second: () => Promise<Segmenter>,
-    private readonly onFailure: (error: GpuError) => void,
+    private readonly second: (failure: GpuError) => Promise<Segmenter>,
   ) {
     this.#current = first;
   }
@@ -76,8 +74,7 @@ export class SteadySegmenter implements Segmenter {
 
   async #replace(error: GpuError): Promise<Segmenter> {
     this.#failure = error;
-    this.onFailure(error);
-    this.#current = await this.second();
+    this.#current = await this.second(error);
     return this.#current;
   }
 }

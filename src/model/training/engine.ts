@@ -7,7 +7,7 @@ import { composedOps, type TrainingOps } from './training-ops.js';
 
 /**
  * The training operations of this thread's backend, which must have started: our own kernels on wasm, for any number
- * of replicas; composed ones on cpu, for one.
+ * of replicas; composed ones on cpu and TensorFlow, for one.
  */
 export function trainingOps(backend: ThreadBackend, exchange: Exchange): TrainingOps {
   if (backend === 'wasm') return fastOps(linkKernels(), exchange);

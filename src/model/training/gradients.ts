@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 // tfjs-core registers no gradient at all when Node loads it; tfjs-layers registers every one as a side effect.
 import '@tensorflow/tfjs-layers';
-import type { BackendName } from '../backend.js';
+import { type BackendName, tfjsName } from '../backend.js';
+import { replaceKernel } from '../kernels/replace-kernel.js';
+import { isTensorflow } from '../tensorflow/tensorflow.js';
 import { channelMean } from './channel-mean.js';
 
 /**
@@ -10,6 +12,7 @@ import { channelMean } from './channel-mean.js';
  * - wasm: the gradients of convolutions, of which it has none but a slow one;
  * - cpu: the gradient of bilinear resizing, whose result it gives height and width swapped;
  * - all: the gradients of depthwise convolutions, which the cpu and WebGPU backends get wrong for dilation > 1;
+ *   of TensorFlow, which does too, only those;
  * - the gradient of the depthwise convolution itself, which core refuses for dilation > 1.
  *
  * A faster engine registers its own kernels under the same names. Idempotent.
@@ -22,8 +25,9 @@ export function registerGradients(backend: BackendName): void {
     compose(backend, tf.Conv2DBackpropInput, conv2dInputGradient);
   }
   if (backend === 'cpu') correctResizeGradient();
-  compose(backend, tf.DepthwiseConv2dNativeBackpropFilter, depthwiseFilterGradient);
-  compose(backend, tf.DepthwiseConv2dNativeBackpropInput, depthwiseInputGradient);
+  const composeDepthwise = isTensorflow(backend) ? composeDilated : compose;
+  composeDepthwise(tfjsName(backend), tf.DepthwiseConv2dNativeBackpropFilter, depthwiseFilterGradient);
+  composeDepthwise(tfjsName(backend), tf.DepthwiseConv2dNativeBackpropInput, depthwiseInputGradient);
   tf.unregisterGradient(tf.DepthwiseConv2dNative);
   tf.registerGradient({
     kernelName: tf.DepthwiseConv2dNative,
@@ -78,6 +82,19 @@ function compose(backendName: string, kernelName: string, composition: Compositi
     kernelFunc: ({ inputs, attrs }) =>
       tf.tidy(() => composition(inputs as Inputs, attrs as unknown as GradientAttrs)),
   });
+}
+
+/** As `compose`, but where nothing is dilated the backend's own kernel stays, which is faster. */
+function composeDilated(backendName: string, kernelName: string, composition: Composition): void {
+  replaceKernel(
+    kernelName,
+    ({ inputs, attrs }) => {
+      const { dilations = 1 } = attrs as unknown as GradientAttrs;
+      if (Math.max(...[dilations].flat()) === 1) return undefined;
+      return tf.tidy(() => composition(inputs as Inputs, attrs as unknown as GradientAttrs));
+    },
+    backendName,
+  );
 }
 
 /** tfjs-backend-cpu 4.22 computes the right numbers and labels them [N, W, H, C]. */

@@ -25,8 +25,8 @@ export async function startReplicaThreads(
   onStop: () => void,
 ): Promise<TrainingReplica[]> {
   const { batch } = state.options;
-  // The cpu backend is for checks and trains one replica.
-  const count = backend === 'cpu' ? 1 : replicaCount(batch, workers);
+  // The cpu backend is for checks, and TensorFlow has threads of its own: they train one replica.
+  const count = backend === 'wasm' ? replicaCount(batch, workers) : 1;
   const shared = count === 1 ? undefined : allocateShared(count, batch, ...exchangeLengths(state.network));
   const threads = Array.from(
     { length: count },

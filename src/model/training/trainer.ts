@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { UserError } from '../../errors.js';
 import { type Gpu, openGpu } from '../../gpu/device.js';
 import { GpuError } from '../../gpu/errors.js';
-import { type BackendChoice, chooseBackend, giveUpGpu, type ThreadBackend } from '../backend.js';
+import { type BackendChoice, chooseTrainingBackend, giveUpGpu, type ThreadBackend } from '../backend.js';
 import { ConfusionMatrix } from '../evaluation/confusion-matrix.js';
 import type { Network } from '../network.js';
 import { balancedClassWeights } from './class-weights.js';
@@ -86,8 +86,8 @@ export class Trainer {
   /**
    * Starts what computes; resolves when it is ready. Close the trainer to end it. Where `auto` chose a GPU and it fails,
    * now or later, workers on wasm take its place and every step is yielded once.
-   * @throws UserError if the state was made on a training set of another size, or its options are out of range; GpuError
-   * if WebGPU is asked for by name and cannot be had
+   * @throws UserError if the state was made on a training set of another size, or its options are out of range, or a
+   * backend is asked for by name and cannot be had
    */
   static async open(
     state: TrainingState,
@@ -102,7 +102,7 @@ export class Trainer {
         `Training began on ${state.images} images and cannot go on with ${training.count}.`,
       );
     }
-    const { name } = await chooseBackend(options.backend);
+    const { name } = await chooseTrainingBackend(options.backend);
     const classWeights = await weightsOfClasses(state, training);
     const trainer = new Trainer(state, training, validation, classWeights, options);
     if (name === 'webgpu') await trainer.startOnGpu();
