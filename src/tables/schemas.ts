@@ -174,6 +174,20 @@ export const SELECTIONS = {
   columns: { rank: { type: 'int', meaning: '1 = label this first' }, ...selectionColumns },
 } as const satisfies ParquetSchema;
 
+export const WINDOWS = {
+  name: 'windows',
+  rows: 'one a superpixel to label, best first; one file a window of a live run',
+  columns: {
+    window: { type: 'int', meaning: 'number of the window in the run, from 1' },
+    rank: { type: 'int', meaning: '1 = label this first' },
+    ...selectionColumns,
+    model: {
+      type: 'string',
+      meaning: 'digest of the network that made the probabilities of the frame, and of its options',
+    },
+  },
+} as const satisfies ParquetSchema;
+
 export const HISTORY = {
   name: 'history',
   rows: 'one a training step; one file a run',
@@ -497,6 +511,7 @@ export type FrameRow = Row<typeof FRAMES>;
 export type ScoreRow = Row<typeof SCORES>;
 export type PickRow = Row<typeof PICKS>;
 export type SelectionRow = Row<typeof SELECTIONS>;
+export type WindowRow = Row<typeof WINDOWS>;
 export type HistoryRow = Row<typeof HISTORY>;
 export type ValidationRow = Row<typeof VALIDATION>;
 export type MetricRow = Row<typeof METRICS>;
@@ -509,6 +524,7 @@ export const PARQUET_TABLES: readonly ParquetSchema[] = [
   SCORES,
   PICKS,
   SELECTIONS,
+  WINDOWS,
   HISTORY,
   VALIDATION,
   METRICS,
