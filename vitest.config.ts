@@ -10,7 +10,7 @@ export default defineConfig({
     env: { VIEWAL_CACHE: join(tmpdir(), `viewal-no-cache-${process.pid}`) },
     include: ['test/**/*.test.ts'],
     exclude: ['test/slow/**'],
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
   },
 });

@@ -4,23 +4,31 @@ import {
   connect,
   debounceTime,
   defer,
+  EMPTY,
+  endWith,
+  exhaustMap,
   filter,
   ignoreElements,
   merge,
   type Observable,
   of,
   type SchedulerLike,
+  startWith,
+  switchMap,
+  takeUntil,
   tap,
 } from 'rxjs';
 import { frameName } from '../src/frame.js';
 import { Horizon, type HorizonLength } from '../src/live/horizon.js';
+import type { SuperpixelName } from '../src/live/live-scene.js';
 import { LiveScenes } from '../src/live/live-scenes.js';
 import type { LiveSource } from '../src/live/live-source.js';
 import { Turns } from '../src/operators/in-turn.js';
 import { pull } from '../src/operators/pull.js';
 import { skipBadFrames } from '../src/operators/skip-bad-frames.js';
 import { type WindowLength, windowEnds } from '../src/operators/window-ends.js';
-import { observeLive, storedIncidences } from '../src/stages/live-frames.js';
+import type { FrameEntry } from '../src/sources/recording.js';
+import { observeAnew, observeLive, storedIncidences } from '../src/stages/live-frames.js';
 import { inFlight } from '../src/stages/observe.js';
 import type { Run } from '../src/stages/run.js';
 import type { ProbabilitySource } from '../src/stages/segmentation.js';
@@ -38,6 +46,21 @@ export interface LiveOptions {
   readonly scheduler?: SchedulerLike;
 }
 
+/** What a live run is made from. */
+export interface LiveInput {
+  /** Frames as they come; the caller closes it. */
+  readonly source: LiveSource;
+  /** Gives the probability maps; the caller closes it. */
+  readonly network: ProbabilitySource;
+  /**
+   * Networks to go on with. Frames that came before are looked at anew by the last of them, newest first, while others come.
+   * The caller closes them.
+   */
+  readonly networks?: Observable<ProbabilitySource>;
+  /** Superpixels that people have labelled: their surfaces are asked for no more. */
+  readonly labels?: Observable<{ readonly scene: string; readonly superpixels: readonly SuperpixelName[] }>;
+}
+
 /** What was picked at the end of a window, best first; never empty. */
 export interface LiveWindow {
   /** From 1, through all runs in the folder. */
@@ -53,19 +76,17 @@ const READY = 10;
  * Frames that come as a camera moves; at the end of each window the superpixels to label next:
  *
  *     source ─► read ─┬─► MC dropout ─┬─► bin ─► live scene (points, scores, queue) ─► picks of the window
- *                     └─► superpixels ┘          (one a scene)                ▲
- *                                                            window ends ────┘
+ *                     └─► superpixels ┘          (one a scene)       ▲        ▲
+ *                                                         labels ────┘        └──── window ends
  *
  * Everything on the way is stored as in a replay: a frame's tables are found again after a stop, and what was picked
  * is not asked for again.
  *
- * @param network gives the probability maps; the caller closes it and the source
  * @returns cold; completes when the source ends and the last window is picked
  */
 export function live(
   run: Run,
-  source: LiveSource,
-  network: ProbabilitySource,
+  { source, network: first, networks = EMPTY, labels = EMPTY }: LiveInput,
   { window, horizon, scheduler = asyncScheduler }: LiveOptions,
 ): Observable<LiveWindow> {
   return defer(async () => readWindows(run)).pipe(
@@ -74,60 +95,121 @@ export function live(
       const age = horizon && new Horizon(horizon);
       const asked = askedBefore(earlier.rows);
       let number = earlier.last;
+      let network = first;
+      let picked: Promise<unknown> = Promise.resolve();
+      /** Frames in the order in which they came, with the network that looked at them last. */
+      const seen: { readonly entry: FrameEntry; model: string }[] = [];
 
-      const add = concatMap(async (frame: BinnedFrame) => {
-        await scenes.add(frame, frame.incidences, network.key);
-        const done = asked.get(frameName(frame));
-        if (done !== undefined) await scenes.markDone(frame.scene, done);
-        return frame;
+      const skip = ({ scene, id }: FrameEntry) =>
+        skipBadFrames<BinnedFrame>((error) => run.monitor.warn(`skipped ${scene}/${id}: ${error.message}`));
+      const turns = new Turns();
+      const frames = pull(source.arrivals(), inFlight(run), (entry) => {
+        const by = network;
+        const add = concatMap(async (frame: BinnedFrame) => {
+          await picked; // what comes after a window's end is not in it
+          await scenes.add(frame, frame.incidences, by.key);
+          await scenes.markDone(frame.scene, asked.get(frameName(frame)) ?? []);
+          seen.push({ entry, model: by.key });
+          age?.add(frame, scheduler.now());
+          return frame;
+        });
+        // Among equals the frame that came first goes first, whichever was looked at first.
+        return of(entry).pipe(observeLive(run, by), turns.inTurn(add), skip(entry));
       });
-      const pick = async (): Promise<LiveWindow> => {
-        for (const [scene, frames] of age?.takeExpired(scheduler.now()) ?? [])
-          await scenes.expire(scene, frames);
+
+      /** Looks at frames anew that another network looked at, the newest first. */
+      const renew = (by: ProbabilitySource) =>
+        pull(
+          repeated(() => seen.findLast(({ model }) => model !== by.key)),
+          1,
+          (frame) =>
+            of(frame.entry).pipe(
+              observeAnew(run, by),
+              concatMap(async (anew) => {
+                await scenes.replace(anew, anew.incidences, by.key, () => anew.keep());
+                return anew;
+              }),
+              skip(frame.entry),
+              // One that cannot be looked at is not tried again.
+              tap({
+                complete: () => {
+                  frame.model = by.key;
+                },
+              }),
+            ),
+        );
+
+      const pickNow = async (): Promise<LiveWindow> => {
+        for (const [scene, expired] of age?.takeExpired(scheduler.now()) ?? [])
+          await scenes.expire(scene, expired);
         const picks = await scenes.pick(budgetMeter(run));
         if (picks.length === 0) return { window: number, rows: [] };
         number++;
-        const rows = picks.map((row, i) => ({ window: number, rank: i + 1, ...row, model: network.key }));
+        const rows = picks.map((row, i) => ({ window: number, rank: i + 1, ...row }));
         await writeWindow(run, number, rows);
         return { window: number, rows };
       };
+      const pick = () => {
+        const now = pickNow();
+        picked = now.catch(() => {});
+        return now;
+      };
 
-      const turns = new Turns();
-      const frames = pull(source.arrivals(), inFlight(run), (entry) =>
-        of(entry).pipe(
-          observeLive(run, network),
-          // Among equals the frame that came first goes first, whichever was looked at first.
-          turns.inTurn(add),
-          tap((frame) => age?.add(frame, scheduler.now())),
-          skipBadFrames((error) => run.monitor.warn(`skipped ${frameName(entry)}: ${error.message}`)),
-        ),
-      );
       return frames.pipe(
-        connect((added) =>
-          merge(
-            added.pipe(
+        connect((come) => {
+          const aside = merge(
+            networks.pipe(
+              tap((next) => {
+                network = next;
+              }),
+              // Frames that were on their way when it changed come later, and are looked at anew then.
+              switchMap((by) =>
+                come.pipe(
+                  startWith(undefined),
+                  exhaustMap(() => renew(by)),
+                ),
+              ),
+            ),
+            labels.pipe(
+              concatMap(({ scene, superpixels }) => {
+                note(asked, scene, superpixels);
+                return scenes.markDone(scene, superpixels);
+              }),
+            ),
+            come.pipe(
               debounceTime(LULL, scheduler),
               concatMap(() => scenes.prepare(READY)),
-              ignoreElements(),
             ),
-            added.pipe(
-              windowEnds(window, scheduler),
-              concatMap(pick),
-              filter(({ rows }) => rows.length > 0),
-            ),
-          ),
-        ),
+          ).pipe(ignoreElements());
+          const windows = come.pipe(
+            windowEnds(window, scheduler),
+            concatMap(pick),
+            filter(({ rows }) => rows.length > 0),
+          );
+          return merge(aside.pipe(takeUntil(come.pipe(ignoreElements(), endWith('over')))), windows);
+        }),
       );
     }),
   );
 }
 
-/** What was picked by earlier runs in the folder, by frame. */
-function askedBefore(rows: readonly WindowRow[]): Map<string, { frame: string; superpixel: number }[]> {
-  const asked = new Map<string, { frame: string; superpixel: number }[]>();
-  for (const { scene, frame, superpixel } of rows) {
+/** What `next` gives, until it gives nothing. */
+function* repeated<T>(next: () => T | undefined): Generator<T> {
+  for (let item = next(); item !== undefined; item = next()) yield item;
+}
+
+/** Superpixels that were picked by earlier runs in the folder or are labelled, by frame: frames may come after their labels. */
+type Asked = Map<string, SuperpixelName[]>;
+
+function askedBefore(rows: readonly WindowRow[]): Asked {
+  const asked: Asked = new Map();
+  for (const row of rows) note(asked, row.scene, [row]);
+  return asked;
+}
+
+function note(asked: Asked, scene: string, superpixels: readonly SuperpixelName[]): void {
+  for (const { frame, superpixel } of superpixels) {
     const name = frameName({ scene, id: frame });
     asked.set(name, [...(asked.get(name) ?? []), { frame, superpixel }]);
   }
-  return asked;
 }

@@ -35,6 +35,9 @@ export interface RestingScene {
   readonly done: readonly SuperpixelName[];
 }
 
+/** A pick, and what made the probabilities of its frame. */
+export type LivePick = PickRow & { readonly model: string };
+
 /** A pick to come, superpixels by number. */
 interface PlannedPick {
   readonly superpixel: number;
@@ -115,15 +118,30 @@ export class LiveScene {
   }
 
   /**
-   * Adds a frame, or its probabilities anew where it was there: its places must be the same then.
-   * @param model what made the probabilities
+   * Adds a frame; one that is there already changes nothing.
+   * @param model what made its probabilities
    * @throws BadFrameError, and changes nothing, as `PointStore.integrate`
    */
   add(frame: string, incidences: Incidences, model: string): Promise<void> {
     return this.#inTurn(async () => {
+      if (this.#byId.has(frame)) return;
+      await this.#append(frame, incidences, model);
+      this.#refresh();
+    });
+  }
+
+  /**
+   * Puts a frame's probabilities in the place of those that another network made.
+   * @param incidences of the same places
+   * @param keep has `read` give these from now on; called before anyone else may ask
+   * @throws BadFrameError, and changes nothing, as `PointStore.integrate`
+   */
+  replace(frame: string, incidences: Incidences, model: string, keep: () => Promise<void>): Promise<void> {
+    return this.#inTurn(async () => {
       const known = this.#byId.get(frame);
-      if (known === undefined) await this.#append(frame, incidences, model);
-      else await this.#replace(known, incidences, model);
+      if (known === undefined) throw new Error(`${this.#keyOf(frame)} is not in the scene`);
+      await this.#replace(known, incidences, model);
+      await keep();
       this.#refresh();
     });
   }
@@ -191,7 +209,7 @@ export class LiveScene {
    * The paper's next pick (§3.3), which leaves the queue with its surface; undefined where nothing is left. Reads the
    * incidences of frames that see the surface, where they are not in memory.
    */
-  next(): Promise<PickRow | undefined> {
+  next(): Promise<LivePick | undefined> {
     return this.#inTurn(async () => {
       const pick = (await this.#planned(1)).picks.shift();
       if (pick === undefined) return undefined;
@@ -245,7 +263,7 @@ export class LiveScene {
       this.#entropies = new EntropyIndex(this.#store);
       this.#overlaps = new OverlapIndex(this.#entropies);
     }
-    await this.#store.integrate(incidences, `${this.name}/${id}`);
+    await this.#store.integrate(incidences, this.#keyOf(id));
     const { ids } = this.#cache.put(this.#keyOf(id), { incidences, ids: this.#store.idsOf(incidences) });
     const first = this.#overlaps.add(incidences, ids);
     this.#entropies.add(incidences, ids, first);
@@ -265,17 +283,17 @@ export class LiveScene {
 
   async #replace(known: SceneFrame, incidences: Incidences, model: string): Promise<void> {
     const store = this.#store!;
-    const old = await this.#integrated(known);
-    await store.remove(old.incidences);
+    const { incidences: old } = await this.#integrated(known);
+    await store.remove(old);
     try {
-      await store.integrate(incidences, `${this.name}/${known.id}`);
+      await store.integrate(incidences, this.#keyOf(known.id));
     } catch (error) {
-      await store.integrate(old.incidences, `${this.name}/${known.id}`);
+      await store.integrate(old, this.#keyOf(known.id));
       throw error;
     }
-    // The places are the same, so are the ids.
-    this.#cache.put(this.#keyOf(known.id), { incidences, ids: old.ids });
-    this.#entropies.update(old.ids);
+    const ids = store.idsOf(incidences);
+    this.#cache.put(this.#keyOf(known.id), { incidences, ids });
+    this.#entropies.update(ids);
     const frame = { ...known, model };
     this.#frames[this.#frames.indexOf(known)] = frame;
     this.#byId.set(known.id, frame);
@@ -361,7 +379,7 @@ export class LiveScene {
     return { frame: id, superpixel: superpixel - first };
   }
 
-  #pickRow({ superpixel, trigger, entropy, triggerEntropy, gone }: PlannedPick): PickRow {
+  #pickRow({ superpixel, trigger, entropy, triggerEntropy, gone }: PlannedPick): LivePick {
     const [picked, triggered] = [this.#nameOf(superpixel), this.#nameOf(trigger)];
     return {
       scene: this.name,
@@ -373,6 +391,7 @@ export class LiveScene {
       trigger_superpixel: triggered.superpixel,
       trigger_entropy: triggerEntropy,
       overlap_set: gone.length,
+      model: this.#byId.get(picked.frame)!.model,
     };
   }
 

@@ -3,9 +3,8 @@ import type { BudgetMeter } from '../selection/budget.js';
 import { PriorityQueue } from '../selection/priority-queue.js';
 import type { Incidences } from '../store/incidences.js';
 import type { FrameId } from '../tables/frame-tables.js';
-import type { PickRow } from '../tables/schemas.js';
 import { FrameCache } from './frame-cache.js';
-import { LiveScene, type RestingScene, type SuperpixelName } from './live-scene.js';
+import { type LivePick, LiveScene, type RestingScene, type SuperpixelName } from './live-scene.js';
 
 /** Frames of scenes in memory together; those of a scene cost 0.2 to 0.4 MB each. */
 const MOST_FRAMES = 4000;
@@ -64,6 +63,13 @@ export class LiveScenes {
     });
   }
 
+  /** See `LiveScene.replace`. */
+  replace(frame: FrameId, incidences: Incidences, model: string, keep: () => Promise<void>): Promise<void> {
+    return this.#inTurn(async () => {
+      await (await this.#scene(frame.scene)).replace(frame.id, incidences, model, keep);
+    });
+  }
+
   markDone(scene: string, superpixels: readonly SuperpixelName[]): Promise<void> {
     return this.#inTurn(async () => {
       await (await this.#scene(scene)).markDone(superpixels);
@@ -88,7 +94,7 @@ export class LiveScenes {
    * surface. Scenes share no surface, so their sequences are merged by trigger entropy; among equals the first by name
    * goes first.
    */
-  pick(meter: BudgetMeter): Promise<PickRow[]> {
+  pick(meter: BudgetMeter): Promise<LivePick[]> {
     return this.#inTurn(async () => {
       const { names } = this;
       const heads = new PriorityQueue();
@@ -99,7 +105,7 @@ export class LiveScenes {
         else heads.set(i, entropy);
       };
       for (let i = 0; i < names.length; i++) await peek(i);
-      const picks: PickRow[] = [];
+      const picks: LivePick[] = [];
       for (let i = heads.peek(); i !== undefined && !meter.spent; i = heads.peek()) {
         const pick = await (await this.#scene(names[i])).next();
         if (pick !== undefined) {

@@ -13,24 +13,38 @@ import type { Run } from './run.js';
 import { type ProbabilitySource, segmentation } from './segmentation.js';
 
 /**
- * Looks at frames as they come, one scene or many: superpixels, probabilities and incidences, each stored, or taken from where
+ * Looks at frames as they come, of one scene or many: superpixels, probabilities and incidences, each stored, or taken from where
  * they are stored already.
  */
 export function observeLive(run: Run, source: ProbabilitySource): OperatorFunction<FrameEntry, BinnedFrame> {
-  const observed = async (entry: FrameEntry): Promise<BinnedFrame> => {
-    const scene = { name: entry.scene, entries: [entry], keys: await sceneKeys(run, [entry], source.key) };
-    const look = stored(
-      incidenceTable(run.folder),
-      () => scene.keys.frames.get(entry.id)!.incidences,
-      pipe(
-        readFrames(run.recording, run.size),
-        observe(segmentation(run, scene, source).onCpu, superpixelsOf(run, scene)),
-        bin(run.options.voxel),
-      ),
-    );
-    return lastValueFrom(of(entry).pipe(look));
-  };
-  return concatMap(observed);
+  const table = incidenceTable(run.folder);
+  return concatMap(async (entry: FrameEntry) => {
+    const { key, look } = await lookAt(run, source, entry);
+    return lastValueFrom(of(entry).pipe(stored(table, () => key, look)));
+  });
+}
+
+/** As `observeLive`, of frames that have been looked at by another network: incidences are not stored until `keep` is called. */
+export function observeAnew(
+  run: Run,
+  source: ProbabilitySource,
+): OperatorFunction<FrameEntry, BinnedFrame & { keep(): Promise<void> }> {
+  const table = incidenceTable(run.folder);
+  return concatMap(async (entry: FrameEntry) => {
+    const { key, look } = await lookAt(run, source, entry);
+    const frame = await lastValueFrom(of(entry).pipe(look));
+    return { ...frame, keep: () => table.write(entry, key, frame) };
+  });
+}
+
+async function lookAt(run: Run, source: ProbabilitySource, entry: FrameEntry) {
+  const scene = { name: entry.scene, entries: [entry], keys: await sceneKeys(run, [entry], source.key) };
+  const look = pipe(
+    readFrames(run.recording, run.size),
+    observe(segmentation(run, scene, source).onCpu, superpixelsOf(run, scene)),
+    bin(run.options.voxel),
+  );
+  return { key: scene.keys.frames.get(entry.id)!.incidences, look };
 }
 
 /** Incidences of a frame that was looked at, whichever network made them. */

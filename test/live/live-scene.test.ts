@@ -147,8 +147,9 @@ describe('a live scene', () => {
     const scene = sceneOf(stored, 1);
     for (const [id, incidences] of old) await scene.add(id, incidences, 'old');
     for (const [id, incidences] of [...renewed].reverse()) {
-      await scene.add(id, incidences, 'new');
-      stored.set(id, incidences);
+      await scene.replace(id, incidences, 'new', async () => {
+        stored.set(id, incidences);
+      });
     }
     const { store } = await batch(renewed);
     for (const [id, incidences] of renewed) {
@@ -229,7 +230,10 @@ describe('a live scene', () => {
     const before = await scene.score('0');
     const other = binned(randomFrame(1, { classes: 4 }));
     await expect(scene.add('1', other, 'm')).rejects.toThrow('has a map of 4 classes');
-    await expect(scene.add('0', other, 'm')).rejects.toThrow('has a map of 4 classes');
+    const keep = () => Promise.reject(new Error('nothing is to be kept'));
+    await expect(scene.replace('0', other, 'm', keep)).rejects.toThrow('has a map of 4 classes');
+    await expect(scene.replace('1', other, 'm', keep)).rejects.toThrow('scene/1 is not in the scene');
+    await scene.add('0', frames.get('1')!, 'other'); // it is there
     expect(await scene.score('0')).toEqual(before);
     expect(scene.has('1')).toBe(false);
   });

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { lastValueFrom, take, tap, toArray } from 'rxjs';
+import { EMPTY, lastValueFrom, map, of, take, tap, timer, toArray } from 'rxjs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type LiveOptions, type LiveWindow, live } from '../../pipelines/live.js';
+import { type LiveInput, type LiveOptions, type LiveWindow, live } from '../../pipelines/live.js';
 import { replay } from '../../pipelines/replay.js';
 import { Horizon } from '../../src/live/horizon.js';
 import type { LiveSource } from '../../src/live/live-source.js';
@@ -10,12 +10,14 @@ import { initialNetwork } from '../../src/model/network.js';
 import { random, shuffle } from '../../src/random.js';
 import { openRecording } from '../../src/sources/open.js';
 import type { FrameEntry } from '../../src/sources/recording.js';
+import { sceneKeys } from '../../src/stages/keys.js';
 import { openLiveRun } from '../../src/stages/live-run.js';
 import { SILENT } from '../../src/stages/monitor.js';
 import { inFlight } from '../../src/stages/observe.js';
 import { openRun } from '../../src/stages/run.js';
 import { networkMaps } from '../../src/stages/segmentation.js';
 import { readWindows } from '../../src/stages/windows.js';
+import { readArrowMetadata } from '../../src/tables/arrow.js';
 import { QUICK, smallRecording, temporaryFolder } from '../sample.js';
 
 /** Frames of a recording as if they came now. */
@@ -59,10 +61,12 @@ async function run(
     order = (frames) => frames,
     budget = '6superpixels',
     most = Number.POSITIVE_INFINITY,
+    labels = EMPTY,
   }: {
     order?: (frames: readonly FrameEntry[]) => readonly FrameEntry[];
     budget?: string;
     most?: number;
+    labels?: NonNullable<LiveInput['labels']>;
   } = {},
 ): Promise<{ windows: LiveWindow[]; taken: FrameEntry[]; warnings: string[] }> {
   const { source, taken } = await sourceOf(recording, order);
@@ -72,7 +76,9 @@ async function run(
   const opened = await openLiveRun(join(out, name), { ...quick, model, budget }, source, monitor);
   const network = await networkMaps(opened, model);
   try {
-    const windows = await lastValueFrom(live(opened, source, network, options).pipe(take(most), toArray()));
+    const windows = await lastValueFrom(
+      live(opened, { source, network, labels }, options).pipe(take(most), toArray()),
+    );
     return { windows, taken, warnings };
   } finally {
     await network.close();
@@ -138,7 +144,7 @@ describe('a live run', () => {
     let most = 0;
     let done = 0;
     const counted = await lastValueFrom(
-      live(opened, source, network, { window: { by: 'frames', frames: 1 } }).pipe(
+      live(opened, { source, network }, { window: { by: 'frames', frames: 1 } }).pipe(
         tap(() => {
           done++;
           most = Math.max(most, taken.length - done);
@@ -150,6 +156,60 @@ describe('a live run', () => {
     expect(counted.length).toBeGreaterThan(1);
     // Those in flight, and those whose windows are being picked.
     expect(most).toBeLessThanOrEqual(inFlight(opened) + 2);
+  });
+
+  test('goes on with another network, by which the frames before are looked at anew', async () => {
+    const other = join(await temporaryFolder(), 'other');
+    const { classes } = await openRecording(recording);
+    const config = { width: 0.35, head: 'slim', classes: classes.length } as const;
+    await saveNetwork(other, initialNetwork(config, classes, 2), 0);
+    const { steps: _, ...quick } = QUICK;
+    const options = { ...quick, model, budget: '1000superpixels' };
+    const { source } = await sourceOf(recording, (frames) => frames);
+    const opened = await openLiveRun(join(out, 'swapped'), options, source);
+    const [first, second] = [await networkMaps(opened, model), await networkMaps(opened, other)];
+    const isRenewed = async ({ scene, id }: FrameEntry) => {
+      const path = opened.folder.frameFile('incidences', { scene, id });
+      const [entry] = source.recording.frames.filter((one) => one.scene === scene && one.id === id);
+      const { frames } = await sceneKeys(opened, [entry!], second.key);
+      return (await readArrowMetadata(path))?.key === frames.get(id)!.incidences;
+    };
+    const waiting: LiveSource = {
+      ...source,
+      async *arrivals() {
+        yield* source.arrivals();
+        // Frames come to an end when the first ones have been looked at anew.
+        for (let tries = 0; tries < 2000; tries++) {
+          if ((await Promise.all(source.recording.frames.map(isRenewed))).every(Boolean)) return;
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+      },
+    };
+    const windows = await lastValueFrom(
+      live(
+        opened,
+        { source: waiting, network: first, networks: timer(300).pipe(map(() => second)) },
+        { window: whole },
+      ).pipe(toArray()),
+    );
+    await Promise.all([first.close(), second.close()]);
+    const rows = windows.flatMap((window) => window.rows);
+    expect(new Set(rows.map((row) => row.model))).toEqual(new Set([second.key]));
+    const alone = await openLiveRun(join(out, 'second'), { ...options, model: other }, source);
+    const network = await networkMaps(alone, other);
+    const expected = await lastValueFrom(live(alone, { source, network }, { window: whole }).pipe(toArray()));
+    await network.close();
+    expect(rows).toEqual(expected.flatMap((window) => window.rows));
+  });
+
+  test('does not ask for what is labelled, whether its frame has come yet or not', async () => {
+    const options = { window: whole };
+    const { windows: before } = await run('unlabelled', options, { budget: '1000superpixels' });
+    const { scene, frame, superpixel } = before[0]!.rows[0]!;
+    const labels = of({ scene, superpixels: [{ frame, superpixel }] });
+    const { windows } = await run('labelled', options, { budget: '1000superpixels', labels });
+    expect(named(before[0]!.rows)).toContain(`${scene}/${frame}/${superpixel}`);
+    expect(named(windows[0]!.rows)).not.toContain(`${scene}/${frame}/${superpixel}`);
   });
 
   test('refuses to begin without a network', async () => {
