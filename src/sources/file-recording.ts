@@ -14,7 +14,7 @@ import { averageColour, intrinsicsAtWorkingSize, requireSameShape, sampleNearest
 /** What a frame is made of, a file each. */
 export type Part = 'colour' | 'depth' | 'pose' | 'label' | 'superpixels';
 
-const PARTS: readonly Part[] = ['colour', 'depth', 'pose', 'label', 'superpixels'];
+export const PARTS: readonly Part[] = ['colour', 'depth', 'pose', 'label', 'superpixels'];
 const NEEDED: readonly Part[] = ['colour', 'depth', 'pose'];
 
 export interface FrameId {
@@ -54,32 +54,82 @@ interface Listed {
   readonly index: number;
 }
 
+/** A recording kept as files that takes in frames as their files appear. */
+export interface GrowingRecording extends Recording {
+  /**
+   * Takes in the frames of a later listing, less those that it has, which stay as they were.
+   * @param layout the same recording's, listed again
+   * @returns the frames that are new, and those that cannot be used as they are now, which it does not remember
+   */
+  extend(layout: FileLayout): Promise<{ frames: FrameEntry[]; bad: BadEntry[] }>;
+  /** Forgets a frame, which a later listing may bring again. */
+  forget(entry: FrameEntry): void;
+  readPose(entry: FrameEntry): Promise<Float64Array>;
+}
+
 /**
  * Lists a recording kept as files, without decoding any, and reads its frames.
  * @throws UserError where not one frame is usable
  */
 export async function fileRecording(layout: FileLayout): Promise<Recording> {
-  const { listed, bad } = await list(layout);
-  if (listed.length === 0) throw new UserError(noUsableFrame(layout.path, bad));
-  const byName = new Map(listed.map((frame) => [frameName(frame.entry), frame]));
+  const recording = growingRecording(layout.path, layout.format);
+  const { frames, bad } = await recording.extend(layout);
+  if (frames.length === 0) throw new UserError(noUsableFrame(layout.path, bad));
+  const { labelledList, validationList } = layout;
+  return { ...recording, classes: layout.classes, bad, labelledList, validationList };
+}
+
+/** A recording kept as files, of which none is known yet. @param path absolute */
+export function growingRecording(path: string, format: string): GrowingRecording {
+  const frames: FrameEntry[] = [];
+  const byName = new Map<string, Listed>();
+  /** Frames by scene, bad ones of their listing included: the place of the next. */
+  const places = new Map<string, number>();
+  let classes: readonly string[] = [];
+  let classOf: FileLayout['classOf'] = () => undefined;
+  let labelTable: Uint16Array | undefined;
   const find = (entry: FrameEntry): Listed => {
     const frame = byName.get(frameName(entry));
-    if (frame === undefined) throw new Error(`${frameName(entry)} is not a frame of ${layout.path}`);
+    if (frame === undefined) throw new Error(`${frameName(entry)} is not a frame of ${path}`);
     return frame;
   };
-  const labelTable = tableOf(layout);
   return {
-    path: layout.path,
-    format: layout.format,
-    classes: layout.classes,
-    frames: listed.map((frame) => frame.entry),
-    bad,
-    labelledList: layout.labelledList,
-    validationList: layout.validationList,
-    read: async (entry, size) => readFrame(layout, labelTable, find(entry), size),
+    path,
+    format,
+    get classes() {
+      return classes;
+    },
+    frames,
+    bad: [],
+    async extend(layout) {
+      const unknown = layout.frames.filter((frame) => !byName.has(frameName(frame)));
+      const { listed, bad } = await list({ ...layout, frames: unknown });
+      for (const frame of listed) {
+        const { scene } = frame.entry;
+        byName.set(frameName(frame.entry), { ...frame, index: frame.index + (places.get(scene) ?? 0) });
+        frames.push(frame.entry);
+      }
+      for (const { entry } of listed) places.set(entry.scene, byName.get(frameName(entry))!.index + 1);
+      // Labels may appear when frames are there already.
+      if (layout.classes.length > classes.length) labelTable = undefined;
+      ({ classes, classOf } = layout);
+      return { frames: listed.map(({ entry }) => entry), bad };
+    },
+    forget(entry) {
+      byName.delete(frameName(entry));
+      frames.splice(frames.lastIndexOf(entry), 1);
+    },
+    read: async (entry, size) => {
+      labelTable ??= tableOf(classOf);
+      return readFrame(path, classes, labelTable, find(entry), size);
+    },
+    async readPose(entry) {
+      const file = find(entry).files.get('pose')!;
+      return parsePose(new TextDecoder().decode(await readBytes(join(path, file), file)), file);
+    },
     superpixelFile: (entry) => {
       const file = find(entry).files.get('superpixels');
-      return file === undefined ? undefined : join(layout.path, file);
+      return file === undefined ? undefined : join(path, file);
     },
   };
 }
@@ -203,12 +253,13 @@ function inOrder(frames: readonly FrameId[]): FrameId[] {
 }
 
 async function readFrame(
-  layout: FileLayout,
+  path: string,
+  classes: readonly string[],
   labelTable: Uint16Array,
   { entry, files, camera, index }: Listed,
   size: Size,
 ): Promise<Frame> {
-  const bytesOf = (part: Part) => readBytes(join(layout.path, files.get(part)!), files.get(part)!);
+  const bytesOf = (part: Part) => readBytes(join(path, files.get(part)!), files.get(part)!);
   const grey = async (part: Part) => decodeGrey(await bytesOf(part), files.get(part)!);
   const [pose, depthImage, colourImage, labelImage] = await allInOrder([
     bytesOf('pose').then((bytes) => parsePose(new TextDecoder().decode(bytes), files.get('pose')!)),
@@ -230,7 +281,7 @@ async function readFrame(
   if (labelImage !== undefined) {
     const file = files.get('label')!;
     requireSameShape(file, labelImage, depthImage, depthFile);
-    labels = sampleNearest(classesOf(labelImage, labelTable, file, layout.classes.length), labelImage, size);
+    labels = sampleNearest(classesOf(labelImage, labelTable, file, classes.length), labelImage, size);
   }
   return {
     scene: entry.scene,
@@ -276,8 +327,8 @@ function metres(image: GreyImage, camera: DepthCamera, file: string, size: Size)
 /** Marks a stored label that stands for no class; above any class and `IGNORE`. */
 const NO_CLASS = 256;
 
-function tableOf(layout: FileLayout): Uint16Array {
-  return Uint16Array.from({ length: 65536 }, (_, stored) => layout.classOf(stored) ?? NO_CLASS);
+function tableOf(classOf: FileLayout['classOf']): Uint16Array {
+  return Uint16Array.from({ length: 65536 }, (_, stored) => classOf(stored) ?? NO_CLASS);
 }
 
 function classesOf(image: GreyImage, table: Uint16Array, file: string, classes: number): Uint8Array {

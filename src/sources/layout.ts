@@ -1,3 +1,4 @@
+import type { FileLayout } from './file-recording.js';
 import type { Folder } from './input-files.js';
 import type { Recording } from './recording.js';
 
@@ -14,4 +15,12 @@ export interface Layout {
    * @throws UserError where it cannot be listed, its shared settings are no good, or no frame is usable
    */
   open(path: string, root: Folder): Promise<Recording>;
+  /**
+   * Lists a recording that is being written, for layouts with a file a part. Lists of frames are passed over: they may
+   * name frames that are still to come.
+   * @param root its entries, as `list` gives them
+   * @param list the entries of its folders that are to be counted with
+   * @throws UserError where it cannot be listed, or its shared settings are no good
+   */
+  listGrowing?(path: string, root: Folder, list: (path: string) => Promise<Folder>): Promise<FileLayout>;
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { BadFrameError, UserError } from '../errors.js';
 import { IGNORE } from '../frame.js';
 import type { DepthCamera } from './depth-camera.js';
-import { type FrameId, fileRecording, type Part } from './file-recording.js';
+import { type FileLayout, type FrameId, fileRecording, type Part } from './file-recording.js';
 import { parseFrameList } from './frame-list.js';
 import { type Folder, listFolder, readBytes, readText } from './input-files.js';
 import type { Layout } from './layout.js';
@@ -63,40 +63,53 @@ export const ownLayout: Layout = {
   needs: `${SETTINGS} and a folder per scene with files such as 000000.color.jpg, 000000.depth.png and 000000.pose.txt`,
   matches: ({ files }) => files.includes(SETTINGS),
   async open(path, root) {
-    const settings = parseSettings(await readText(path, SETTINGS));
-    const present = new Set<string>();
-    const frames: FrameId[] = [];
-    for (const scene of root.folders) {
-      const { files, folders }: Folder = await listFolder(join(path, scene));
-      const ids = new Set<string>();
-      // A folder in the place of a file is listed too: its frame is bad, not absent.
-      for (const file of [...files, ...folders]) {
-        present.add(`${scene}/${file}`);
-        const id = FRAME_FILE.exec(file)?.[1];
-        if (id !== undefined) ids.add(id);
-      }
-      for (const id of ids) frames.push({ scene, id });
-    }
-    const labels = [...present].find((file) => file.endsWith('.label.png'));
-    if (labels !== undefined && settings.classes.length === 0) {
-      throw new UserError(
-        `${SETTINGS}: "classes" should be a list of class names, as there are labels (${labels}).`,
-      );
-    }
+    const layout = await describe(path, root, listFolder);
+    const { frames } = layout;
     return fileRecording({
-      path,
-      format: this.name,
-      classes: settings.classes,
-      frames,
-      present,
+      ...layout,
       labelledList: await listOf(path, root.files, LABELLED, frames),
       validationList: await listOf(path, root.files, VALIDATION, frames),
-      fileNames: (part, { scene, id }) => ENDINGS[part].map((ending) => `${scene}/${id}.${ending}`),
-      camera: (scene) => cameraOf(path, scene, settings, present.has(`${scene}/${INTRINSICS}`)),
-      classOf: (stored) => (stored < settings.classes.length || stored === IGNORE ? stored : undefined),
     });
   },
+  listGrowing: describe,
 };
+
+async function describe(
+  path: string,
+  root: Folder,
+  list: (path: string) => Promise<Folder>,
+): Promise<FileLayout> {
+  const settings = parseSettings(await readText(path, SETTINGS));
+  const present = new Set<string>();
+  const frames: FrameId[] = [];
+  for (const scene of root.folders) {
+    const { files, folders } = await list(join(path, scene));
+    const ids = new Set<string>();
+    // A folder in the place of a file is listed too: its frame is bad, not absent.
+    for (const file of [...files, ...folders]) {
+      present.add(`${scene}/${file}`);
+      const id = FRAME_FILE.exec(file)?.[1];
+      if (id !== undefined) ids.add(id);
+    }
+    for (const id of ids) frames.push({ scene, id });
+  }
+  const labels = [...present].find((file) => file.endsWith('.label.png'));
+  if (labels !== undefined && settings.classes.length === 0) {
+    throw new UserError(
+      `${SETTINGS}: "classes" should be a list of class names, as there are labels (${labels}).`,
+    );
+  }
+  return {
+    path,
+    format: ownLayout.name,
+    classes: settings.classes,
+    frames,
+    present,
+    fileNames: (part, { scene, id }) => ENDINGS[part].map((ending) => `${scene}/${id}.${ending}`),
+    camera: (scene) => cameraOf(path, scene, settings, present.has(`${scene}/${INTRINSICS}`)),
+    classOf: (stored) => (stored < settings.classes.length || stored === IGNORE ? stored : undefined),
+  };
+}
 
 function parseSettings(text: string): Settings {
   try {

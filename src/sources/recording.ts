@@ -51,6 +51,17 @@ export interface Recording {
    * @throws BadFrameError where the frame cannot be used
    */
   read(entry: FrameEntry, size: Size): Promise<Frame>;
+  /**
+   * A frame's `cameraToWorld` by itself, where the recording can tell it without decoding the frame.
+   * @throws BadFrameError where it is none
+   */
+  readPose?(entry: FrameEntry): Promise<Float64Array>;
+  /**
+   * A frame's `timestamp` in seconds, without decoding the frame; absent where the recording has no clock, and timestamps
+   * are places in the scene.
+   * @throws BadFrameError where it is none
+   */
+  readTime?(entry: FrameEntry): Promise<number>;
   /** The user's own superpixel file of a frame (16-bit PNG or npy), if the layout has one; an absolute path. */
   superpixelFile(entry: FrameEntry): string | undefined;
 }

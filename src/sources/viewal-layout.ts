@@ -2,8 +2,8 @@ import { basename, join, parse } from 'node:path';
 import { BadFrameError } from '../errors.js';
 import { frameName, IGNORE } from '../frame.js';
 import { type DepthCamera, requireIntrinsics } from './depth-camera.js';
-import { type FrameId, fileRecording, type Part } from './file-recording.js';
-import { listFolder, readBytes, readText } from './input-files.js';
+import { type FileLayout, type FrameId, fileRecording, type Part } from './file-recording.js';
+import { type Folder, listFolder, readBytes, readText } from './input-files.js';
 import type { Layout } from './layout.js';
 import { parseNumbers } from './numbers.js';
 
@@ -48,39 +48,46 @@ export const viewalLayout: Layout = {
   name: 'viewal',
   needs: 'folders color/, depth/, pose/ and info/ with one file a frame',
   matches: ({ folders }) => ['color', 'depth', 'pose'].every((name) => folders.includes(name)),
-  async open(path, root) {
-    const present = new Set<string>();
-    /** Frames by the name their files share. */
-    const frames = new Map<string, FrameId>();
-    for (const [part, { folder, endings }] of Object.entries(FILES)) {
-      if (!root.folders.includes(folder)) continue;
-      const { files, folders } = await listFolder(join(path, folder));
-      // A folder in the place of a file is listed too: its frame is bad, not absent.
-      for (const file of [...files, ...folders]) {
-        const { name, ext } = parse(file);
-        if (!endings.includes(ext.slice(1))) continue;
-        present.add(`${folder}/${file}`);
-        if (NAMING.has(part)) frames.set(name, frameIdOf(name, basename(path)));
-      }
-    }
-    const stems = new Map([...frames].map(([name, frame]) => [frameName(frame), name]));
-    const hasLabels = [...present].some((file) => file.startsWith(`${FILES.label.folder}/`));
-    return fileRecording({
-      path,
-      format: this.name,
-      classes: hasLabels ? NYU40_CLASSES : [],
-      frames: [...frames.values()],
-      present,
-      labelledList: root.files.includes(SEED_LIST) ? await seedList(path, frames) : undefined,
-      fileNames(part, frame) {
-        const { folder, endings } = FILES[part];
-        return endings.map((ending) => `${folder}/${stems.get(frameName(frame))}.${ending}`);
-      },
-      camera: (scene) => infoCamera(path, scene),
-      classOf: (stored) => (stored >= 1 && stored <= NYU40_CLASSES.length ? stored - 1 : IGNORE),
-    });
-  },
+  open: async (path, root) => fileRecording(await describe(path, root, listFolder)),
+  listGrowing: describe,
 };
+
+async function describe(
+  path: string,
+  root: Folder,
+  list: (path: string) => Promise<Folder>,
+): Promise<FileLayout> {
+  const present = new Set<string>();
+  /** Frames by the name their files share. */
+  const frames = new Map<string, FrameId>();
+  for (const [part, { folder, endings }] of Object.entries(FILES)) {
+    if (!root.folders.includes(folder)) continue;
+    const { files, folders } = await list(join(path, folder));
+    // A folder in the place of a file is listed too: its frame is bad, not absent.
+    for (const file of [...files, ...folders]) {
+      const { name, ext } = parse(file);
+      if (!endings.includes(ext.slice(1))) continue;
+      present.add(`${folder}/${file}`);
+      if (NAMING.has(part)) frames.set(name, frameIdOf(name, basename(path)));
+    }
+  }
+  const stems = new Map([...frames].map(([name, frame]) => [frameName(frame), name]));
+  const hasLabels = [...present].some((file) => file.startsWith(`${FILES.label.folder}/`));
+  return {
+    path,
+    format: viewalLayout.name,
+    classes: hasLabels ? NYU40_CLASSES : [],
+    frames: [...frames.values()],
+    present,
+    labelledList: root.files.includes(SEED_LIST) ? await seedList(path, frames) : undefined,
+    fileNames(part, frame) {
+      const { folder, endings } = FILES[part];
+      return endings.map((ending) => `${folder}/${stems.get(frameName(frame))}.${ending}`);
+    },
+    camera: (scene) => infoCamera(path, scene),
+    classOf: (stored) => (stored >= 1 && stored <= NYU40_CLASSES.length ? stored - 1 : IGNORE),
+  };
+}
 
 /** A frame is there when one of these is. Label folders often hold more than the recording's frames. */
 const NAMING: ReadonlySet<string> = new Set<Part>(['colour', 'depth', 'pose']);
