@@ -60,6 +60,8 @@ export class FolderSource implements LiveSource {
   readonly #refused = new Map<string, BadEntry>();
   #known: GrowingRecording | undefined;
   #waiting = '';
+  /** Whether something was there and of no use, so that it may have been mended since. */
+  #again = false;
   #received = 0;
   #refusals = 0;
   readonly #skipped: Record<SkipReason, number> = { still: 0, blurred: 0 };
@@ -119,7 +121,8 @@ export class FolderSource implements LiveSource {
   /** Frames that have become whole since the last look. */
   async #whole(): Promise<[entry: FrameEntry, layout: FileLayout][]> {
     try {
-      if (!(await this.#files.look())) return [];
+      if (!(await this.#files.look()) && !this.#again) return [];
+      this.#again = false;
       const layout = await this.#layout();
       if (layout === undefined) return [];
       this.#known ??= growingRecording(this.#path, layout.format);
@@ -128,6 +131,7 @@ export class FolderSource implements LiveSource {
       );
       const { frames, bad } = await this.#known.extend({ ...layout, frames: settled });
       this.#waiting = bad.length === 0 ? '' : `${bad[0]!.file}: ${bad[0]!.reason}`;
+      this.#again = bad.length > 0;
       const place = (entry: FrameEntry) => this.#earlier.get(frameName(entry)) ?? Number.POSITIVE_INFINITY;
       // Equal places keep the recording's order; ∞ − ∞ is no number.
       frames.sort((a, b) => place(a) - place(b) || 0);
@@ -136,6 +140,7 @@ export class FolderSource implements LiveSource {
       // A folder that is out of reach may be back in a moment, and settings that are no good be mended.
       if (!(error instanceof UserError)) throw error;
       this.#waiting = error.message;
+      this.#again = true;
       return [];
     }
   }

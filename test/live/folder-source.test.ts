@@ -147,11 +147,9 @@ describe('a growing folder', () => {
     await folder.pass(2);
     expect(folder.source.waiting).toMatch(/^recording\.json: not valid JSON/);
     await folder.write({ 'recording.json': SETTINGS });
-    await folder.pass(5);
-    // The settings had settled: they are read again as the next file settles.
-    await folder.write(frame('a/1', 1));
-    await folder.pass(2);
-    expect(folder.names()).toEqual(['a/0', 'a/1']);
+    await folder.pass(1);
+    expect(folder.names()).toEqual(['a/0']);
+    expect(folder.source.waiting).toBe('');
   });
 
   it('reads the other layouts, with the labels that are there in time', async () => {
@@ -166,6 +164,9 @@ describe('a growing folder', () => {
     const folder = await watch(scannet('1', 0));
     await folder.pass(3);
     expect(folder.source.waiting).toMatch(/^info\/s\.txt: missing/);
+    await folder.write({ 'info/s.txt': info.replace('m_depthShift = 1000', 'm_depthShift =') });
+    await folder.pass(3);
+    expect(folder.source.waiting).toMatch(/^info\/s\.txt: m_depthShift is ""/);
     await folder.write({ 'info/s.txt': info });
     await folder.pass(3);
     expect(folder.names()).toEqual(['s/1']);

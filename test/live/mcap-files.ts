@@ -151,7 +151,26 @@ export function tf(topic: '/tf' | '/tf_static', time: number, ...motions: Motion
   return { topic, type: 'tf2_msgs/msg/TFMessage', time, bytes: cdr.bytes };
 }
 
+/** An LZ4 frame of one block that is stored as it is (LZ4 frame format 1.6.1). */
+export function lz4(bytes: Uint8Array): Uint8Array {
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE((bytes.length | 0x80000000) >>> 0);
+  // Version 1, independent blocks of up to 64 KB, and the header's checksum.
+  const header = Uint8Array.of(0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82);
+  return Buffer.concat([header, size, bytes, new Uint8Array(4)]);
+}
+
+/** A Zstandard frame of one block that is stored as it is (RFC 8878, 3.1.1). */
+export function zstd(bytes: Uint8Array): Uint8Array {
+  const header = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0xa0, 0, 0, 0, 0, 0, 0, 0]);
+  header.writeUInt32LE(bytes.length, 5);
+  header.writeUIntLE((bytes.length << 3) | 1, 9, 3);
+  return Buffer.concat([header, bytes]);
+}
+
 export interface McapKind {
+  /** What chunks are packed with. */
+  readonly pack?: 'lz4' | 'zstd';
   readonly chunkSize?: number;
   readonly messageEncoding?: string;
   readonly schemaEncoding?: string;
@@ -159,11 +178,17 @@ export interface McapKind {
 
 /** An MCAP file of messages in the order given. */
 export async function mcap(messages: readonly Recorded[], kind: McapKind = {}): Promise<Uint8Array> {
-  const { chunkSize = 2000, messageEncoding = 'cdr', schemaEncoding = 'ros2msg' } = kind;
+  const { chunkSize = 2000, pack, messageEncoding = 'cdr', schemaEncoding = 'ros2msg' } = kind;
   const parts: Uint8Array[] = [];
   let position = 0n;
   const writer = new McapWriter({
     chunkSize,
+    ...(pack && {
+      compressChunk: (bytes: Uint8Array) => ({
+        compression: pack,
+        compressedData: { lz4, zstd }[pack](bytes),
+      }),
+    }),
     writable: {
       position: () => position,
       async write(bytes) {

@@ -115,6 +115,14 @@ describe('frames of an MCAP file', () => {
     await expect(openMcapFile(`${path}.not`)).rejects.toThrow(/missing, expected an MCAP file\.$/);
   });
 
+  it.each(['lz4', 'zstd'] as const)('are the same out of chunks packed with %s', async (pack) => {
+    const packed = captureOf(await mcap(drive(3), { pack }));
+    const { frames, error } = await framesOf(packed);
+    expect(error).toBeUndefined();
+    expect(frames).toHaveLength(30);
+    expect((await frames[29]!.capture()).depth.bytes).toEqual(millimetres.data);
+  });
+
   it('asks for no more bytes than it needs for the frame asked for', async () => {
     let asked = 0;
     const long = await mcap(drive(60));
@@ -164,6 +172,33 @@ describe('frames of an MCAP file', () => {
     );
     const other = await framesOf(captureOf(new TextEncoder().encode('not an MCAP file at all')));
     expect(said(other)).toMatch(/^a\.mcap is no MCAP file: /);
+  });
+
+  it('whose messages are garbage are refused with a reason, or counted', async () => {
+    const messages = drive(1.2);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.nat(messages.length - 1), fc.nat(1e6), fc.nat(255)), {
+          minLength: 1,
+          maxLength: 20,
+        }),
+        async (changes) => {
+          const damaged = messages.map((message) => ({ ...message, bytes: message.bytes.slice() }));
+          // The first bytes of a message say most: sizes, encodings, times.
+          for (const [i, at, value] of changes) {
+            const { bytes } = damaged[i]!;
+            bytes[at % Math.min(bytes.length, 100)] = value;
+          }
+          const result = await framesOf(captureOf(await mcap(damaged), {}, 1 << 16));
+          if (result.error !== undefined) said(result);
+          for (const frame of result.frames) {
+            await frame.capture().catch((error) => expect(error).toBeInstanceOf(BadFrameError));
+            await frame.grey().catch((error) => expect(error).toBeInstanceOf(BadFrameError));
+          }
+        },
+      ),
+      { numRuns: 40 },
+    );
   });
 
   it('do not make it read all of a file into memory whose record claims to be endless', async () => {
