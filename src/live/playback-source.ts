@@ -1,4 +1,4 @@
-import { BadFrameError } from '../errors.js';
+import { BadFrameError, UserError } from '../errors.js';
 import { frameName } from '../frame.js';
 import type { BadEntry, FrameEntry, Recording } from '../sources/recording.js';
 import { type Clock, systemClock } from './clock.js';
@@ -22,6 +22,17 @@ export interface PlaybackOptions {
 const SMALL = { width: 320, height: 240 };
 /** How many frames' times are looked up at once. */
 const LOOKUPS = 64;
+
+/**
+ * Reads a rate as it is given to `--rate`: `1x`, `0.5x`, or `max` for as fast as frames are taken.
+ * @throws UserError where it is none of these
+ */
+export function parseRate(text: string): number {
+  if (text === 'max') return Number.POSITIVE_INFINITY;
+  const rate = /^\d+(\.\d+)?x$/.test(text) ? Number.parseFloat(text) : 0;
+  if (rate > 0) return rate;
+  throw new UserError(`There is no rate "${text}": expected 1x, 2x, 0.5x and the like, or max.`);
+}
 
 /** A frame and when it is due, in seconds of the recording since its start. */
 interface Due {

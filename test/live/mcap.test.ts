@@ -112,6 +112,7 @@ describe('frames of an MCAP file', () => {
     await writeFile(path, bytes);
     const fromFile = new McapCapture(await openMcapFile(path), { name: path, scene: 's' });
     expect((await framesOf(fromFile)).frames).toHaveLength(30);
+    await expect(openMcapFile(tmpdir())).rejects.toThrow(/is a folder: expected an MCAP file\.$/);
     await expect(openMcapFile(`${path}.not`)).rejects.toThrow(/missing, expected an MCAP file\.$/);
   });
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BadFrameError } from '../../src/errors.js';
+import { BadFrameError, UserError } from '../../src/errors.js';
 import { type Frame, frameName } from '../../src/frame.js';
 import { KeyframeGate } from '../../src/live/keyframes.js';
-import { PlaybackSource, withoutGaps } from '../../src/live/playback-source.js';
+import { PlaybackSource, parseRate, withoutGaps } from '../../src/live/playback-source.js';
 import type { FrameEntry, Recording } from '../../src/sources/recording.js';
 import { VirtualClock } from './virtual-clock.js';
 
@@ -63,6 +63,13 @@ async function play(source: PlaybackSource, clock: VirtualClock, work = 0): Prom
   );
   return told;
 }
+
+it('reads rates', () => {
+  expect(['1x', '2x', '0.5x', 'max'].map(parseRate)).toEqual([1, 2, 0.5, Number.POSITIVE_INFINITY]);
+  for (const text of ['', '0x', '1', '-1x', 'x', '1e9x', '1x ', 'fast']) {
+    expect(() => parseRate(text)).toThrow(UserError);
+  }
+});
 
 describe('a recording played back', () => {
   it('tells of frames at their times, at a rate', async () => {

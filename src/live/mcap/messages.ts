@@ -36,7 +36,15 @@ export async function openMcapFile(path: string): Promise<AsyncIterable<Uint8Arr
     throw new UserError(`${path}: ${fileFault(error)}, expected an MCAP file.`);
   });
   if (status.isDirectory()) throw new UserError(`${path} is a folder: expected an MCAP file.`);
-  return createReadStream(path, { highWaterMark: PIECE });
+  return piecesOf(path);
+}
+
+async function* piecesOf(path: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* createReadStream(path, { highWaterMark: PIECE });
+  } catch (error) {
+    throw new UserError(`${path}: ${fileFault(error as NodeJS.ErrnoException)}.`);
+  }
 }
 
 /**
