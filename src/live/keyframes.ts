@@ -11,7 +11,7 @@ export interface KeyframeOptions {
 
 /**
  * 5 cm and 5° keep three or four frames a second of a camera carried through a room. 0.35 drops frames whose edges are
- * smeared over some five pixels of 320.
+ * smeared over seven pixels of 320, and most of those over five.
  */
 export const KEYFRAME_DEFAULTS: KeyframeOptions = { move: 0.05, turn: 5, sharpness: 0.35 };
 
