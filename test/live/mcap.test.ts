@@ -101,6 +101,17 @@ describe('frames of an MCAP file', () => {
     expect(await frames[4]!.grey()).toMatchObject({ width: 8, height: 6 });
   });
 
+  it('are of topics that come a little later, too', async () => {
+    // Transforms were told a minute before, and depth that is not aligned is the first to come.
+    const other = image('/camera/depth/image_rect_raw', 0.1, 'camera_depth_optical_frame', millimetres);
+    const [still, ...others] = drive(3);
+    const capture = captureOf(
+      await mcap([still!, { ...other, time: 60 }, ...others.map((m) => ({ ...m, time: m.time + 60 }))]),
+    );
+    expect((await framesOf(capture)).frames).toHaveLength(30);
+    expect(capture.topics?.depth).toBe(DEPTH);
+  });
+
   it('are the same however the bytes come', async () => {
     const { frames } = await framesOf(captureOf(bytes, {}, 1 << 20));
     const ids = frames.map(({ id, cameraToWorld }) => [id, ...cameraToWorld]);

@@ -188,8 +188,9 @@ export class McapCapture {
   /** Whether all that is needed has been said, and everybody had time to say it. */
   #hasSeenEnough(ahead: readonly McapMessage[]): boolean {
     if (typeof chooseTopics(this.#messages.topics, this.#options.topics) === 'string') return false;
-    const last = ahead.at(-1)!;
-    return last.logTime - ahead[0]!.logTime >= LOOK_AHEAD;
+    // What moves and what does not may have been told long before.
+    const first = ahead.find(({ type }) => type === IMAGE || type === COMPRESSED_IMAGE);
+    return first !== undefined && ahead.at(-1)!.logTime - first.logTime >= LOOK_AHEAD;
   }
 
   #choose(): void {
