@@ -2,6 +2,7 @@
 
 export { type Compared, compare } from '../pipelines/compare.js';
 export { learn } from '../pipelines/learn.js';
+export { type LiveInput, type LiveOptions, type LiveWindow, live } from '../pipelines/live.js';
 export { type Replayed, replay, scenePicks, selectAll } from '../pipelines/replay.js';
 export { infer, report, score, select } from '../pipelines/stages.js';
 export * from './errors.js';
@@ -14,6 +15,12 @@ export { type AnnotationTimes, PAPER_TIMES } from './labels/effort.js';
 export { LabelState } from './labels/label-state.js';
 export { type Annotator, groundTruth } from './labels/oracle.js';
 export type { Region } from './labels/region.js';
+export { FolderSource, type FolderSourceOptions } from './live/folder-source.js';
+export { KEYFRAME_DEFAULTS, KeyframeGate, type KeyframeOptions } from './live/keyframes.js';
+export { LiveScene } from './live/live-scene.js';
+export { LiveScenes } from './live/live-scenes.js';
+export type { LiveSource, SkipReason, SourceCounts } from './live/live-source.js';
+export { type PlaybackOptions, PlaybackSource } from './live/playback-source.js';
 export { loadNetwork, saveNetwork } from './model/checkpoint.js';
 export { Calibration, type ReliabilityBin } from './model/evaluation/calibration.js';
 export { ConfusionMatrix } from './model/evaluation/confusion-matrix.js';
@@ -60,6 +67,7 @@ export type { BadEntry, FrameEntry, Recording } from './sources/recording.js';
 export { type Comparison, openComparison } from './stages/comparison.js';
 export { inferScene } from './stages/infer.js';
 export { type Learning, openLearning } from './stages/learning.js';
+export { openLiveRun } from './stages/live-run.js';
 export { measureStage } from './stages/measure.js';
 export { type Monitor, type Progress, SILENT } from './stages/monitor.js';
 export { observeScene } from './stages/observe.js';

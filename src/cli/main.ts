@@ -5,6 +5,7 @@ import { InterruptedError, UserError } from '../errors.js';
 import { TRAINING_OPTIONS } from '../stages/options.js';
 import { VERSION } from '../version.js';
 import { doctor } from './doctor.js';
+import { live } from './live.js';
 import { consoleMonitor } from './monitor.js';
 import {
   addLearningOptions,
@@ -201,6 +202,7 @@ stage('report', 'stage 5: report.html', []).action(async (out: string, values: S
   console.log(`The report is ${await (await load()).report(run)}.`);
 });
 
+live(program.command('live'), monitor, interrupt.signal);
 synth(program.command('synth'), monitor);
 weights(program.command('weights'), monitor);
 doctor(program.command('doctor'));

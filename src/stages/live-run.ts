@@ -1,8 +1,11 @@
-import { resolve } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { UserError } from '../errors.js';
+import { isMissing } from '../files.js';
 import type { LiveSource } from '../live/live-source.js';
 import { readClassNames } from '../model/inference/model-folder.js';
 import { RunFolder } from '../tables/run-folder.js';
+import { INCIDENCES } from '../tables/schemas.js';
 import { type Monitor, SILENT } from './monitor.js';
 import { parseOptions, type RunOptions } from './options.js';
 import { absolutePaths, type Run } from './run.js';
@@ -32,4 +35,21 @@ export async function openLiveRun(
     // Nothing is trained, and scenes come as they come.
     ...{ scenes: new Map(), training: new Set(), validation: new Set() },
   };
+}
+
+/** Names (`scene/frame`) of the frames that earlier runs in a folder looked at, in about the order in which they came. */
+export async function arrivedBefore(out: string): Promise<readonly string[]> {
+  const table = join(resolve(out), INCIDENCES.name);
+  const files = await readdir(table, { recursive: true }).catch((error: unknown) => {
+    if (isMissing(error)) return [];
+    throw error;
+  });
+  const found: { readonly name: string; readonly time: number }[] = [];
+  for (const file of files.sort()) {
+    const [, scene, frame] = /^scene=([^/\\]+)[/\\]([^/\\]+)\.arrow$/.exec(file) ?? [];
+    if (scene === undefined || frame === undefined) continue;
+    const { mtimeMs } = await stat(join(table, file));
+    found.push({ name: `${decodeURIComponent(scene)}/${decodeURIComponent(frame)}`, time: mtimeMs });
+  }
+  return found.sort((a, b) => a.time - b.time).map(({ name }) => name);
 }

@@ -1,0 +1,121 @@
+import { spawn } from 'node:child_process';
+import { cp, mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import { saveNetwork } from '../../src/model/checkpoint.js';
+import { initialNetwork } from '../../src/model/network.js';
+import { openRecording } from '../../src/sources/open.js';
+import { smallRecording, temporaryFolder } from '../sample.js';
+
+const CLI = 'dist/src/cli/main.js';
+
+let recording: string;
+let model: string;
+beforeAll(async () => {
+  recording = await smallRecording(2, 3);
+  model = join(await temporaryFolder(), 'model');
+  const { classes } = await openRecording(recording);
+  const config = { width: 0.35, head: 'slim', classes: classes.length } as const;
+  await saveNetwork(model, initialNetwork(config, classes, 1), 0);
+});
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+/** @param hear gets all that was said so far, whenever more is */
+function live(
+  options: readonly string[],
+  hear: (output: string, child: ReturnType<typeof spawn>) => void = () => {},
+): Promise<Ended> {
+  return new Promise((done) => {
+    const small = ['--size', '80x60', '--draws', '2', '--superpixel-count', '12', '--budget', '3superpixels'];
+    const child = spawn(process.execPath, [CLI, 'live', ...options, ...small]);
+    let output = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (text: Buffer) => {
+        output += text;
+        hear(output, child);
+      });
+    child.on('exit', (code) => done({ code, output }));
+  });
+}
+
+test('viewal live plays a recording in windows, and the same call goes on without what was asked', async () => {
+  const out = join(await temporaryFolder(), 'run');
+  const play = [
+    '--play',
+    recording,
+    '--rate',
+    'max',
+    '--model',
+    model,
+    '--out',
+    out,
+    '--move',
+    '0',
+    '--turn',
+    '0',
+  ];
+  const sharp = ['--sharpness', '0'];
+  const first = await live([...play, ...sharp, '--window', '3frames']);
+  expect(first).toMatchObject({ code: 0, output: expect.stringContaining('6 of 6 frames. Windows are in ') });
+  const windows = (await readdir(join(out, 'windows'))).length;
+  expect(windows).toBeGreaterThanOrEqual(2);
+  expect(first.output).toContain('Window 1, ');
+  const second = await live([...play, ...sharp, '--window', '100frames']);
+  expect(second.code).toBe(0);
+  if (second.output.includes('Window ')) expect(second.output).toContain(`Window ${windows + 1}, `);
+  expect(second.output).not.toContain('Window 1, ');
+});
+
+test('viewal live watches a folder that grows, and ends with a last window when interrupted', async () => {
+  const out = join(await temporaryFolder(), 'run');
+  const growing = join(await temporaryFolder(), 'recording');
+  await mkdir(growing);
+  for (const file of ['recording.json', 'room-000'])
+    await cp(join(recording, file), join(growing, file), { recursive: true });
+  const watch = [
+    '--watch',
+    growing,
+    '--model',
+    model,
+    '--out',
+    out,
+    '--sharpness',
+    '0',
+    '--move',
+    '0',
+    '--turn',
+    '0',
+  ];
+  let isCopied = false;
+  let isStopped = false;
+  const ended = await live([...watch, '--window', '3frames'], (output, child) => {
+    if (!isCopied && output.includes('Window 1, ')) {
+      isCopied = true;
+      void cp(join(recording, 'room-001'), join(growing, 'room-001'), { recursive: true });
+    }
+    if (!isStopped && output.includes('Window 2, ')) {
+      isStopped = true;
+      child.kill('SIGINT');
+    }
+  });
+  expect(ended.output).toContain('no more frames are taken; picking from those that came');
+  expect(ended.output).toContain('6 of 6 frames');
+  expect(ended.code).toBe(0);
+});
+
+test.each([
+  [[], 'Where do frames come from?'],
+  [['--play', 'data/sample', '--rate', 'fast'], 'There is no rate "fast"'],
+  [['--play', 'data/sample', '--window', 'soon'], 'Option window: expected 30s'],
+  [['--play', 'data/sample', '--horizon', '-1s'], 'Option horizon: expected none'],
+  [['--play', 'data/sample'], 'Live frames need a network: expected --model'],
+])('viewal live %s is refused in a sentence', async (options, sentence) => {
+  const out = join(await temporaryFolder(), 'run');
+  const { code, output } = await live([...options, '--out', out]);
+  expect(code).toBe(1);
+  expect(output).toContain(`error: ${sentence}`);
+});
