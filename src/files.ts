@@ -54,6 +54,20 @@ export async function writeFileAtomically(path: string, content: Uint8Array | st
 }
 
 /**
+ * Makes what was made and renamed in a folder outlast a power failure: until then only the files' contents do.
+ * Windows has no such call and needs none.
+ */
+export async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/**
  * Whether a path that a file from elsewhere names stays inside that file's own folder, on every system: such a file must
  * not make us read others of the user's.
  */
@@ -74,14 +88,19 @@ function explain(error: unknown, path: string): unknown {
     case 'EFBIG':
       return new UserError(
         `The disk is full: could not write ${path}. Free some space and run the same command again; what is done is kept.`,
+        { cause: error },
       );
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
-      return new UserError(`Could not write ${path}: expected a folder that this user may write to.`);
+      return new UserError(`Could not write ${path}: expected a folder that this user may write to.`, {
+        cause: error,
+      });
     case 'ENOTDIR':
     case 'EEXIST':
-      return new UserError(`Could not write ${path}: expected a folder, but a file is in the way.`);
+      return new UserError(`Could not write ${path}: expected a folder, but a file is in the way.`, {
+        cause: error,
+      });
     default:
       return error;
   }

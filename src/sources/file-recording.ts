@@ -2,14 +2,13 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BadFrameError, UserError } from '../errors.js';
-import { type Frame, frameName, IGNORE, type Size } from '../frame.js';
+import { type Frame, frameName, type Size } from '../frame.js';
 import type { DepthCamera } from './depth-camera.js';
-import type { GreyImage } from './grey-image.js';
 import { decodeColour, decodeGrey } from './images.js';
 import { fileFault, readBytes } from './input-files.js';
 import { parsePose } from './pose.js';
 import type { BadEntry, FrameEntry, Recording } from './recording.js';
-import { averageColour, intrinsicsAtWorkingSize, requireSameShape, sampleNearest } from './working-size.js';
+import { atWorkingSize, LabelTable } from './working-frame.js';
 
 /** What a frame is made of, a file each. */
 export type Part = 'colour' | 'depth' | 'pose' | 'label' | 'superpixels';
@@ -87,7 +86,7 @@ export function growingRecording(path: string, format: string): GrowingRecording
   const places = new Map<string, number>();
   let classes: readonly string[] = [];
   let classOf: FileLayout['classOf'] = () => undefined;
-  let labelTable: Uint16Array | undefined;
+  let labelTable: LabelTable | undefined;
   const find = (entry: FrameEntry): Listed => {
     const frame = byName.get(frameName(entry));
     if (frame === undefined) throw new Error(`${frameName(entry)} is not a frame of ${path}`);
@@ -120,8 +119,8 @@ export function growingRecording(path: string, format: string): GrowingRecording
       frames.splice(frames.lastIndexOf(entry), 1);
     },
     read: async (entry, size) => {
-      labelTable ??= tableOf(classOf);
-      return readFrame(path, classes, labelTable, find(entry), size);
+      labelTable ??= new LabelTable(classes.length, classOf);
+      return readFrame(path, labelTable, find(entry), size);
     },
     async readPose(entry) {
       const file = find(entry).files.get('pose')!;
@@ -241,7 +240,7 @@ async function stampsOf(path: string, files: readonly string[]): Promise<string>
 }
 
 /** Orders frames by scene, then id, as people number things: 9 before 10. */
-function inOrder(frames: readonly FrameId[]): FrameId[] {
+export function inOrder<T extends FrameId>(frames: readonly T[]): T[] {
   const padded = (name: string) => name.replace(/\d+/g, (digits) => digits.padStart(16, '0'));
   const keyed = frames.map((frame) => ({
     frame,
@@ -254,8 +253,7 @@ function inOrder(frames: readonly FrameId[]): FrameId[] {
 
 async function readFrame(
   path: string,
-  classes: readonly string[],
-  labelTable: Uint16Array,
+  labelTable: LabelTable,
   { entry, files, camera, index }: Listed,
   size: Size,
 ): Promise<Frame> {
@@ -268,33 +266,29 @@ async function readFrame(
     entry.labelled ? grey('label') : undefined,
   ]);
 
-  const depthFile = files.get('depth')!;
-  requireSameShape(files.get('colour')!, colourImage, depthImage, depthFile);
-  const calibratedAt = camera.size ?? depthImage;
-  requireSameShape(
-    depthFile,
-    depthImage,
-    calibratedAt,
-    `the intrinsics of ${camera.files[0] ?? 'the data set'}`,
+  return atWorkingSize(
+    {
+      scene: entry.scene,
+      id: entry.id,
+      timestamp: index,
+      colour: { ...colourImage, file: files.get('colour')! },
+      depth: {
+        ...depthImage,
+        file: files.get('depth')!,
+        scale: camera.depthScale,
+        greatest: camera.greatestDepth,
+      },
+      intrinsics: camera.intrinsics,
+      calibratedAt: {
+        ...(camera.size ?? depthImage),
+        file: `the intrinsics of ${camera.files[0] ?? 'the data set'}`,
+      },
+      cameraToWorld: pose,
+      label: labelImage && { ...labelImage, file: files.get('label')! },
+    },
+    labelTable,
+    size,
   );
-  let labels: Uint8Array | undefined;
-  if (labelImage !== undefined) {
-    const file = files.get('label')!;
-    requireSameShape(file, labelImage, depthImage, depthFile);
-    labels = sampleNearest(classesOf(labelImage, labelTable, file, classes.length), labelImage, size);
-  }
-  return {
-    scene: entry.scene,
-    id: entry.id,
-    timestamp: index,
-    width: size.width,
-    height: size.height,
-    colour: averageColour(colourImage.data, colourImage, size),
-    depth: metres(depthImage, camera, depthFile, size),
-    intrinsics: intrinsicsAtWorkingSize(camera.intrinsics, calibratedAt, depthImage, size),
-    cameraToWorld: pose,
-    labels,
-  };
 }
 
 /** As Promise.all, but of several failures it is always the first in the list that is thrown. */
@@ -307,39 +301,4 @@ async function allInOrder<T extends readonly unknown[]>(
     return result.value;
   });
   return values as { -readonly [K in keyof T]: Awaited<T[K]> };
-}
-
-function metres(image: GreyImage, camera: DepthCamera, file: string, size: Size): Float32Array {
-  // Depth as a picture has 8 bits; read as depth it would put the whole room within 25 cm.
-  if (image.bits !== 16) throw new BadFrameError(file, `${image.bits}-bit values, expected 16-bit depth`);
-  const stored = sampleNearest(image.data, image, size);
-  const depth = new Float32Array(stored.length);
-  let measured = 0;
-  for (let i = 0; i < stored.length; i++) {
-    if (stored[i] === 0 || stored[i] > camera.greatestDepth) continue;
-    depth[i] = stored[i] / camera.depthScale;
-    measured++;
-  }
-  if (measured === 0) throw new BadFrameError(file, 'no depth: every pixel is without a measurement');
-  return depth;
-}
-
-/** Marks a stored label that stands for no class; above any class and `IGNORE`. */
-const NO_CLASS = 256;
-
-function tableOf(classOf: FileLayout['classOf']): Uint16Array {
-  return Uint16Array.from({ length: 65536 }, (_, stored) => classOf(stored) ?? NO_CLASS);
-}
-
-function classesOf(image: GreyImage, table: Uint16Array, file: string, classes: number): Uint8Array {
-  const labels = new Uint8Array(image.data.length);
-  for (let i = 0; i < labels.length; i++) {
-    const label = table[image.data[i]];
-    if (label === NO_CLASS) {
-      const expected = `expected a class (0 to ${classes - 1}) or ${IGNORE} for unlabelled`;
-      throw new BadFrameError(file, `label ${image.data[i]}, ${expected}`);
-    }
-    labels[i] = label;
-  }
-  return labels;
 }

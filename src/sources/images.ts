@@ -2,6 +2,7 @@ import sharp, { type OutputInfo, type Sharp, type SharpOptions } from 'sharp';
 import { BadFrameError } from '../errors.js';
 import type { Size } from '../frame.js';
 import type { GreyImage } from './grey-image.js';
+import { greyBits, isJpeg, isPng } from './image-header.js';
 import { decodePgm, isPgm } from './pgm.js';
 
 /** More than any camera has; keeps a damaged header from asking for gigabytes. */
@@ -58,34 +59,4 @@ async function decoded(image: Sharp, file: string): Promise<{ data: Buffer; info
   } catch (error) {
     throw new BadFrameError(file, `cannot be decoded: ${(error as Error).message.split('\n')[0]}`);
   }
-}
-
-function isJpeg(bytes: Uint8Array): boolean {
-  return bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff;
-}
-
-const PNG_SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
-
-function isPng(bytes: Uint8Array): boolean {
-  return PNG_SIGNATURE.every((byte, i) => bytes[i] === byte);
-}
-
-/** Names of the PNG colour types (PNG specification, section 11.2.1). */
-const COLOUR_TYPES: Readonly<Record<number, string>> = {
-  0: 'greyscale',
-  2: 'RGB',
-  3: 'palette',
-  4: 'greyscale and alpha',
-  6: 'RGBA',
-};
-
-/** Reads bit depth and colour type off the header chunk, which always comes first, at a fixed place. */
-function greyBits(bytes: Uint8Array, file: string): 8 | 16 {
-  if (!isPng(bytes)) throw new BadFrameError(file, 'neither a PNG nor a binary PGM image');
-  const bits = bytes[24];
-  const type = bytes[25];
-  if (type === 0 && (bits === 8 || bits === 16)) return bits;
-  if (bits === undefined || type === undefined) throw new BadFrameError(file, 'truncated');
-  const kind = COLOUR_TYPES[type] ?? `colour type ${type}`;
-  throw new BadFrameError(file, `a PNG of ${bits}-bit ${kind}, expected 8-bit or 16-bit greyscale`);
 }

@@ -9,7 +9,15 @@ const ROTATION_TOLERANCE = 1e-2;
  * @throws BadFrameError where there are not 16 finite numbers or they are not a rigid motion
  */
 export function parsePose(text: string, file: string): Float64Array {
-  const pose = parseNumbers(text, file, 16, 'a 4×4 camera-to-world matrix');
+  return requirePose(parseNumbers(text, file, 16, 'a 4×4 camera-to-world matrix'), file);
+}
+
+/**
+ * @param pose 16 numbers, a 4×4 camera-to-world matrix row by row, metres
+ * @throws BadFrameError where they are not all finite, or not a rigid motion
+ */
+export function requirePose(pose: Float64Array, file: string): Float64Array {
+  if (!pose.every(Number.isFinite)) throw new BadFrameError(file, 'a number that is not finite');
   for (let column = 0; column < 4; column++) {
     if (Math.abs(pose[12 + column] - (column === 3 ? 1 : 0)) > 1e-6) {
       throw new BadFrameError(file, `last row ${pose.slice(12).join(' ')}, expected 0 0 0 1`);

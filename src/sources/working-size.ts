@@ -25,7 +25,7 @@ function sampledIndices(source: number, working: number): Uint32Array {
 }
 
 /** Takes the source pixel nearest each working pixel's middle: out[v·w + u] = source[k(v)·W + k(u)]. */
-export function sampleNearest<T extends Uint8Array | Uint16Array | Uint32Array>(
+export function sampleNearest<T extends Uint8Array | Uint16Array | Uint32Array | Float32Array>(
   source: T,
   from: Size,
   to: Size,

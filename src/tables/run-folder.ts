@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { UserError } from '../errors.js';
 import { isLeftover, isMissing, writeFileAtomically } from '../files.js';
+import { encodeName } from './encode-name.js';
 
 const MANIFEST = 'run.json';
 const LOCK = 'lock.json';
@@ -79,12 +80,12 @@ export class RunFolder {
 
   /** Path of a table's file of a whole scene. */
   sceneFile(table: string, scene: string, extension: 'parquet' | 'arrow'): string {
-    return join(this.path, table, `scene=${encode(scene)}`, `${table}.${extension}`);
+    return join(this.path, table, `scene=${encodeName(scene)}`, `${table}.${extension}`);
   }
 
   /** Path of a table's file of one frame. */
   frameFile(table: string, frame: { scene: string; id: string }, extension = 'arrow'): string {
-    return join(this.path, table, `scene=${encode(frame.scene)}`, `${encode(frame.id)}.${extension}`);
+    return join(this.path, table, `scene=${encodeName(frame.scene)}`, `${encodeName(frame.id)}.${extension}`);
   }
 
   /** Path of a table's file of the whole run. */
@@ -109,7 +110,7 @@ export class RunFolder {
     scenes: Iterable<string>,
     isOurs: (path: string) => Promise<boolean>,
   ): Promise<void> {
-    const kept = new Set([...scenes].map((scene) => `scene=${encode(scene)}`));
+    const kept = new Set([...scenes].map((scene) => `scene=${encodeName(scene)}`));
     for (const table of tables) {
       const partitions = await readdir(join(this.path, table)).catch(() => []);
       for (const partition of partitions) {
@@ -147,10 +148,4 @@ function isRunning(pid: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
-}
-
-/** Letters, digits, `.`, `-` and `_` as they are, the rest percent-encoded; `.` and `..` too. */
-function encode(name: string): string {
-  const encoded = encodeURIComponent(name).replace(/[!'()*~]/g, (c) => `%${c.charCodeAt(0).toString(16)}`);
-  return /^\.+$/.test(encoded) ? encoded.replaceAll('.', '%2e') : encoded;
 }
