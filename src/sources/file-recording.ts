@@ -1,13 +1,12 @@
-import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BadFrameError, UserError } from '../errors.js';
 import { type Frame, frameName, type Size } from '../frame.js';
 import type { DepthCamera } from './depth-camera.js';
 import { decodeColour, decodeGrey } from './images.js';
-import { fileFault, readBytes } from './input-files.js';
+import { readBytes } from './input-files.js';
 import { parsePose } from './pose.js';
 import type { BadEntry, FrameEntry, Recording } from './recording.js';
+import { stampDigest, stampsOf } from './stamps.js';
 import { atWorkingSize, LabelTable } from './working-frame.js';
 
 /** What a frame is made of, a file each. */
@@ -206,12 +205,11 @@ async function lookUp(
       layout.path,
       parts.flatMap((part) => files.get(part) ?? []),
     );
-  const hash = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 16);
   const entry = {
     ...frame,
     labelled: files.has('label'),
-    fingerprint: hash((await stampOf(NEEDED)) + scene.stamps),
-    labelFingerprint: files.has('label') ? hash(await stampOf(['label'])) : '',
+    fingerprint: stampDigest((await stampOf(NEEDED)) + scene.stamps),
+    labelFingerprint: files.has('label') ? stampDigest(await stampOf(['label'])) : '',
   };
   return { entry, files, camera: scene.camera };
 }
@@ -222,21 +220,6 @@ function missing([file = '', ...others]: readonly string[]): BadFrameError {
     file,
     endings.length > 0 ? `missing (${endings.join(' or ')} would do)` : 'missing',
   );
-}
-
-/** Name, size and modification time (whole milliseconds) of each file. */
-async function stampsOf(path: string, files: readonly string[]): Promise<string> {
-  const stamps = await Promise.all(
-    files.map(async (file) => {
-      const status = await stat(join(path, file)).catch((error: NodeJS.ErrnoException) => {
-        throw new BadFrameError(file, fileFault(error));
-      });
-      // Reading a pipe would wait for ever.
-      if (!status.isFile()) throw new BadFrameError(file, 'not a file');
-      return `${file}\0${status.size}\0${Math.floor(status.mtimeMs)}\n`;
-    }),
-  );
-  return stamps.join('');
 }
 
 /** Orders frames by scene, then id, as people number things: 9 before 10. */

@@ -3,13 +3,14 @@ import { UserError } from '../errors.js';
 import { FORMATS, type Format } from './formats.js';
 import { listFolder } from './input-files.js';
 import type { Layout } from './layout.js';
+import { liveLayout } from './live-layout.js';
 import { ownLayout } from './own-layout.js';
 import type { Recording } from './recording.js';
 import { sevenScenes } from './seven-scenes.js';
 import { viewalLayout } from './viewal-layout.js';
 
 /** Most telling marker first. */
-export const LAYOUTS: readonly Layout[] = [ownLayout, viewalLayout, sevenScenes];
+export const LAYOUTS: readonly Layout[] = [ownLayout, liveLayout, viewalLayout, sevenScenes];
 
 /**
  * Opens a recorded data set: lists its frames without decoding them.

@@ -7,6 +7,7 @@ import { type FileLayout, type FrameId, fileRecording, type Part } from './file-
 import { parseFrameList } from './frame-list.js';
 import { type Folder, listFolder, readBytes, readText } from './input-files.js';
 import type { Layout } from './layout.js';
+import { classNames, parseJson } from './settings.js';
 
 const SETTINGS = 'recording.json';
 const LABELLED = 'labelled.txt';
@@ -27,15 +28,10 @@ const intrinsicsSchema = z.object(
   'an object with width, height, fx, fy, cx and cy',
 );
 
-const NAMES = 'a list of different class names, at most 255';
 /** Unknown keys are passed over: other programs may keep their own notes in the file. */
 const settingsSchema = z.object(
   {
-    classes: z
-      .array(z.string('a class name').min(1, 'a class name'), NAMES)
-      .max(IGNORE, NAMES)
-      .refine((names) => new Set(names).size === names.length, NAMES)
-      .default([]),
+    classes: classNames.default([]),
     depthScale: z.number(POSITIVE).positive(POSITIVE).default(1000),
     intrinsics: intrinsicsSchema.optional(),
   },
@@ -141,25 +137,6 @@ async function cameraOf(path: string, scene: string, settings: Settings, own: bo
     greatestDepth: 65535,
     files: own ? [file, SETTINGS] : [SETTINGS],
   };
-}
-
-/**
- * Parses JSON of a given form.
- * @throws Error whose message names the first field at fault, what was expected there and what was found
- */
-function parseJson<T extends z.ZodType>(text: string, schema: T): z.output<T> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new Error(`not valid JSON (${(error as Error).message})`);
-  }
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const { path, message } = result.error.issues[0]!;
-  const found = path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown>)[key], value);
-  const shown = found === undefined ? 'nothing' : JSON.stringify(found).slice(0, 60);
-  throw new Error(`${path.length > 0 ? `"${path.join('.')}"` : 'it'} should be ${message}, found ${shown}`);
 }
 
 /** Frames that a list in the recording names, if it is there. */

@@ -71,7 +71,7 @@ describe('opening what is no recording', () => {
   it('says which formats there are', async () => {
     const path = await writeRecording({ a: '' });
     expect(await messageOf(openRecording(path, { format: 'scannet' as Format }))).toBe(
-      'There is no format "scannet": expected one of auto, own, viewal, 7scenes.',
+      'There is no format "scannet": expected one of auto, own, viewal, 7scenes, live.',
     );
   });
 
