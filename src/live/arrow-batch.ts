@@ -28,14 +28,20 @@ const CONTINUATION = 0xffffffff;
 /**
  * @param bytes an IPC stream of a schema and one record batch; or the first part of one, where what lies beyond it must
  * not be asked for
+ * @param accept told of the columns' types by name before any is read; throws where it wants others
  * @param size of the whole, in bytes
  * @param name what faults call it
  * @returns columns that are views on `bytes`
  * @throws BadFrameError where it is no such stream
  */
-export function readArrowBatch(bytes: Uint8Array, size = bytes.length, name = 'message'): ArrowBatch {
+export function readArrowBatch(
+  bytes: Uint8Array,
+  accept: (types: ReadonlyMap<string, string>) => void,
+  size = bytes.length,
+  name = 'message',
+): ArrowBatch {
   try {
-    return new Messages(bytes, size, name).batch();
+    return new Messages(bytes, size, name).batch(accept);
   } catch (error) {
     // A DataView's, for an offset beyond its end.
     if (error instanceof RangeError) throw new BadFrameError(name, 'a damaged Arrow IPC stream');
@@ -56,15 +62,16 @@ class Messages {
     this.view = viewOf(bytes);
   }
 
-  batch(): ArrowBatch {
+  batch(accept: (types: ReadonlyMap<string, string>) => void): ArrowBatch {
     const schema = this.next();
     if (schema?.kind !== SCHEMA) throw this.fault('not an Arrow IPC stream that begins with a schema');
-    const fields = fieldsOf(schema.header, this.name);
+    const types = typesOf(schema.header, this.name);
+    accept(types);
     const message = this.next();
     if (message === undefined) throw this.fault('no record batch, expected one');
     if (message.kind !== RECORD_BATCH) throw this.fault('a dictionary, expected a record batch alone');
     const start = this.at - message.bodyLength;
-    const batch = batchOf(message.header, fields, this.name, (offset, length) => {
+    const batch = batchOf(message.header, types, this.name, (offset, length) => {
       if (offset + length > message.bodyLength)
         throw this.fault('a buffer beyond the end of its record batch');
       return this.bytes.subarray(start + offset, start + offset + length);
@@ -187,23 +194,16 @@ class FlatTable {
   }
 }
 
-interface ArrowField {
-  readonly name: string;
-  readonly type: string;
-}
-
-function fieldsOf(schema: FlatTable, name: string): ArrowField[] {
+/** Types of the columns by name, in order. */
+function typesOf(schema: FlatTable, name: string): ReadonlyMap<string, string> {
   if (schema.int16(0) !== 0) throw new BadFrameError(name, 'big-endian, expected little-endian');
-  const fields = schema.tables(1, MOST_COLUMNS).map((field) => ({
-    name: field.string(0),
-    type: typeOf(field),
-  }));
-  const names = new Set<string>();
-  for (const field of fields) {
-    if (names.has(field.name)) throw new BadFrameError(`column ${shown(field.name)}`, 'there twice');
-    names.add(field.name);
+  const types = new Map<string, string>();
+  for (const field of schema.tables(1, MOST_COLUMNS)) {
+    const column = field.string(0);
+    if (types.has(column)) throw new BadFrameError(columnNamed(column), 'there twice');
+    types.set(column, typeOf(field));
   }
-  return fields;
+  return types;
 }
 
 /** Names of `Schema.fbs`'s types, for messages, by number. */
@@ -231,14 +231,14 @@ function typeOf(field: FlatTable): string {
   }
 }
 
-/** A name from a message, fit for a sentence. */
-function shown(name: string): string {
-  return JSON.stringify(name.slice(0, 40));
+/** A column, as faults call it: its name comes from a stranger. */
+export function columnNamed(name: string): string {
+  return `column ${/^\w{1,40}$/.test(name) ? name : JSON.stringify(name.slice(0, 40))}`;
 }
 
 function batchOf(
   header: FlatTable,
-  fields: readonly ArrowField[],
+  types: ReadonlyMap<string, string>,
   name: string,
   buffer: (offset: number, length: number) => Uint8Array,
 ): ArrowBatch {
@@ -259,33 +259,27 @@ function batchOf(
     return buffer(offset, length);
   };
   const columns = new Map<string, ArrowColumn>();
-  for (const field of fields) {
-    const column = `column ${shown(field.name)}`;
+  for (const [key, type] of types) {
+    const column = columnNamed(key);
     nextNode(rows, column);
     const validity = nextBuffer(0, column);
     const bitmap = (rows + 7) >> 3;
     if (validity.length > 0 && validity.length < bitmap)
       throw new BadFrameError(column, `a buffer of ${validity.length} bytes, expected ${bitmap}`);
-    const listSize = Number(/^fixed_size_list<float64>\[(\d{1,3})\]$/.exec(field.type)?.[1]);
-    if (field.type === 'utf8' || field.type === 'binary') {
+    const listSize = Number(/^fixed_size_list<float64>\[(\d{1,3})\]$/.exec(type)?.[1]);
+    if (type === 'utf8' || type === 'binary') {
       const offsets = nextBuffer(4 * (rows + 1), column);
-      columns.set(
-        field.name,
-        new ArrowColumn(field.type, column, validity, nextBuffer(0, column), 0, offsets),
-      );
-    } else if (field.type === 'float64' || field.type === 'int32') {
-      const width = field.type === 'float64' ? 8 : 4;
-      columns.set(
-        field.name,
-        new ArrowColumn(field.type, column, validity, nextBuffer(width * rows, column), width),
-      );
+      columns.set(key, new ArrowColumn(type, column, validity, nextBuffer(0, column), 0, offsets));
+    } else if (type === 'float64' || type === 'int32') {
+      const width = type === 'float64' ? 8 : 4;
+      columns.set(key, new ArrowColumn(type, column, validity, nextBuffer(width * rows, column), width));
     } else if (listSize > 0) {
       nextNode(rows * listSize, column);
       nextBuffer(0, column); // a null inside leaves a number, and numbers are checked
       const values = nextBuffer(8 * rows * listSize, column);
-      columns.set(field.name, new ArrowColumn(field.type, column, validity, values, 8 * listSize));
+      columns.set(key, new ArrowColumn(type, column, validity, values, 8 * listSize));
     } else {
-      throw new BadFrameError(column, `is ${field.type}, which no column should be`);
+      throw new BadFrameError(column, `is ${type}, which cannot be read`);
     }
   }
   return { rows, columns };

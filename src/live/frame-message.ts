@@ -19,7 +19,7 @@ import { requireIntrinsics } from '../sources/depth-camera.js';
 import { greyBits, imageSize } from '../sources/image-header.js';
 import { requirePose } from '../sources/pose.js';
 import { requireSameShape } from '../sources/working-size.js';
-import { type ArrowColumn, readArrowBatch } from './arrow-batch.js';
+import { type ArrowColumn, columnNamed, readArrowBatch } from './arrow-batch.js';
 
 /** How the depth of a frame may be sent: a 16-bit greyscale PNG, or its values, little-endian, row by row. */
 export const DEPTH_ENCODINGS = ['png16', 'uint16', 'float32'] as const;
@@ -126,8 +126,7 @@ const LONGEST_NAME = 200;
  * @throws BadFrameError where it is no such message, whatever its rows
  */
 export function decodeFrames(bytes: Uint8Array, limits: MessageLimits): (SentFrame | RefusedRow)[] {
-  const { rows, columns } = readArrowBatch(bytes);
-  requireColumns(columns);
+  const { rows, columns } = readArrowBatch(bytes, requireColumns);
   if (rows < 1 || rows > limits.rows)
     throw new BadFrameError('message', `${rows} rows, expected 1 to ${limits.rows} frames`);
   return Array.from({ length: rows }, (_, row) => decodeRow(new MessageRow(columns, row), limits));
@@ -151,8 +150,7 @@ export const HEAD_BYTES = 16_384;
  * @throws BadFrameError where the file is damaged, or cut short
  */
 export function decodeHead(head: Uint8Array, size: number, file: string): StoredHead {
-  const { rows, columns } = readArrowBatch(head, size, file);
-  requireColumns(columns);
+  const { rows, columns } = readArrowBatch(head, requireColumns, size, file);
   if (rows !== 1) throw new BadFrameError(file, `${rows} rows, expected one frame`);
   const row = new MessageRow(columns, 0);
   return {
@@ -163,18 +161,18 @@ export function decodeHead(head: Uint8Array, size: number, file: string): Stored
   };
 }
 
-function requireColumns(columns: ReadonlyMap<string, ArrowColumn>): void {
+function requireColumns(types: ReadonlyMap<string, string>): void {
   for (const [name, { type, optional }] of COLUMNS) {
-    const column = columns.get(name);
-    if (column === undefined && optional !== true)
-      throw new BadFrameError(`column ${name}`, 'missing, expected in every message');
-    if (column !== undefined && column.type !== type)
-      throw new BadFrameError(`column ${name}`, `is ${column.type}, expected ${type}`);
+    const found = types.get(name);
+    if (found === undefined && optional !== true)
+      throw new BadFrameError(columnNamed(name), 'missing, expected in every message');
+    if (found !== undefined && found !== type)
+      throw new BadFrameError(columnNamed(name), `is ${found}, expected ${type}`);
   }
-  for (const name of columns.keys())
+  for (const name of types.keys())
     if (!Object.hasOwn(MESSAGE_COLUMNS, name))
       throw new BadFrameError(
-        `column ${JSON.stringify(name.slice(0, 40))}`,
+        columnNamed(name),
         `unknown, expected ${COLUMNS.map(([known]) => known).join(', ')}`,
       );
 }

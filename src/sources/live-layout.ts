@@ -203,8 +203,8 @@ function inFile<T>(file: string, bytes: Uint8Array, read: (bytes: Uint8Array) =>
 async function decodeDepth(sent: SentDepth, file: string): Promise<StoredDepth> {
   const { encoding, bytes, width, height, scale } = sent;
   if (encoding === 'png16') return { ...(await decodeGrey(bytes, file)), scale, greatest: 65535 };
-  // A copy, as values need not be aligned in a message.
-  const values = bytes.slice();
+  // A copy, as values need not be aligned in a message. (A Buffer's slice is none.)
+  const values = new Uint8Array(bytes);
   if (endianness() === 'BE') Buffer.from(values.buffer)[encoding === 'uint16' ? 'swap16' : 'swap32']();
   return encoding === 'uint16'
     ? { width, height, bits: 16, data: new Uint16Array(values.buffer), scale, greatest: 65535 }
