@@ -14,18 +14,18 @@ import {
   Utf8,
 } from 'apache-arrow';
 import { BadFrameError } from '../errors.js';
-import type { Intrinsics, Size } from '../frame.js';
+import type { Size } from '../frame.js';
 import { requireIntrinsics } from '../sources/depth-camera.js';
-import { greyBits, imageSize } from '../sources/image-header.js';
+import { greyBits, imageSize, isJpeg } from '../sources/image-header.js';
 import { requirePose } from '../sources/pose.js';
 import { requireSameShape } from '../sources/working-size.js';
 import { type ArrowColumn, columnNamed, readArrowBatch } from './arrow-batch.js';
+import type { CapturedDepth, CapturedFrame } from './captured-frame.js';
 
-/** How the depth of a frame may be sent: a 16-bit greyscale PNG, or its values, little-endian, row by row. */
-export const DEPTH_ENCODINGS = ['png16', 'uint16', 'float32'] as const;
-export type DepthEncoding = (typeof DEPTH_ENCODINGS)[number];
+/** How the depth of a frame may be sent. */
+const DEPTH_ENCODINGS: readonly CapturedDepth['encoding'][] = ['png16', 'uint16', 'float32'];
 
-interface MessageColumn {
+export interface MessageColumn {
   readonly type: string;
   /** Whether rows may be without a value, and messages without the column. */
   readonly optional?: boolean;
@@ -77,32 +77,6 @@ export const MESSAGE_COLUMNS = {
 export type MessageColumnName = keyof typeof MESSAGE_COLUMNS;
 const COLUMNS: readonly (readonly [string, MessageColumn])[] = Object.entries(MESSAGE_COLUMNS);
 
-/** Depth as it was sent. */
-export interface SentDepth extends Size {
-  readonly encoding: DepthEncoding;
-  /** A PNG, or width·height values, little-endian, of any alignment. */
-  readonly bytes: Uint8Array;
-  /** Stored values a metre. */
-  readonly scale: number;
-}
-
-/** A frame as a device sent it, its images not decoded. Its bytes may be views on the message: whoever holds one holds all. */
-export interface SentFrame {
-  readonly scene: string;
-  readonly id: string;
-  /** Seconds, by the device's clock. */
-  readonly timestamp: number;
-  /** JPEG or PNG. */
-  readonly colour: Uint8Array;
-  readonly depth: SentDepth;
-  /** At the size of the depth. */
-  readonly intrinsics: Intrinsics;
-  /** 4×4 row-major, metres, OpenCV axes. */
-  readonly cameraToWorld: Float64Array;
-  /** PNG of class ids. */
-  readonly label: Uint8Array | undefined;
-}
-
 /** A row of a message that is no good. Names are undefined where it is they that are not. */
 export interface RefusedRow {
   readonly scene: string | undefined;
@@ -122,10 +96,11 @@ const LONGEST_NAME = 200;
 
 /**
  * Reads a message: an Arrow IPC stream of a schema and one record batch. No image is decoded.
+ * Frames' bytes are views on the message: who holds one holds all.
  * @returns its rows in order: frames, and for rows at fault what is wrong with them
  * @throws BadFrameError where it is no such message, whatever its rows
  */
-export function decodeFrames(bytes: Uint8Array, limits: MessageLimits): (SentFrame | RefusedRow)[] {
+export function decodeFrames(bytes: Uint8Array, limits: MessageLimits): (CapturedFrame | RefusedRow)[] {
   const { rows, columns } = readArrowBatch(bytes, requireColumns);
   if (rows < 1 || rows > limits.rows)
     throw new BadFrameError('message', `${rows} rows, expected 1 to ${limits.rows} frames`);
@@ -177,7 +152,7 @@ function requireColumns(types: ReadonlyMap<string, string>): void {
       );
 }
 
-function decodeRow(row: MessageRow, limits: MessageLimits): SentFrame | RefusedRow {
+function decodeRow(row: MessageRow, limits: MessageLimits): CapturedFrame | RefusedRow {
   let scene: string | undefined;
   let id: string | undefined;
   try {
@@ -192,7 +167,7 @@ function decodeRow(row: MessageRow, limits: MessageLimits): SentFrame | RefusedR
       scene,
       id,
       timestamp: row.number('timestamp'),
-      colour,
+      colour: { encoding: isJpeg(colour) ? 'jpeg' : 'png', bytes: colour },
       depth,
       intrinsics: requireIntrinsics(
         { fx: row.number('fx'), fy: row.number('fy'), cx: row.number('cx'), cy: row.number('cy') },
@@ -207,7 +182,7 @@ function decodeRow(row: MessageRow, limits: MessageLimits): SentFrame | RefusedR
   }
 }
 
-function depthOf(row: MessageRow, pixels: number): SentDepth {
+function depthOf(row: MessageRow, pixels: number): CapturedDepth {
   const encoding = row.text('depth_encoding');
   const bytes = row.bytes('depth');
   const scale = row.number('depth_scale');
@@ -327,7 +302,7 @@ const FIELDS = COLUMNS.map(
 const SCHEMA = new Schema(FIELDS);
 
 /** The message that brings these frames. A stored frame is a message of one. */
-export function encodeFrames(frames: readonly SentFrame[]): Uint8Array {
+export function encodeFrames(frames: readonly CapturedFrame[]): Uint8Array {
   const children = COLUMNS.map(([name, { type }]) => {
     const values = frames.map((frame) => VALUE_OF[name as MessageColumnName](frame));
     return dataOf(type as keyof typeof TYPES, values);
@@ -338,10 +313,10 @@ export function encodeFrames(frames: readonly SentFrame[]): Uint8Array {
 
 type Value = string | number | Uint8Array | Float64Array | undefined;
 
-const raw = (depth: SentDepth, side: 'width' | 'height') =>
+const raw = (depth: CapturedDepth, side: 'width' | 'height') =>
   depth.encoding === 'png16' ? undefined : depth[side];
 
-const VALUE_OF: Readonly<Record<MessageColumnName, (frame: SentFrame) => Value>> = {
+const VALUE_OF: Readonly<Record<MessageColumnName, (frame: CapturedFrame) => Value>> = {
   scene: ({ scene }) => scene,
   frame: ({ id }) => id,
   timestamp: ({ timestamp }) => timestamp,
@@ -355,7 +330,7 @@ const VALUE_OF: Readonly<Record<MessageColumnName, (frame: SentFrame) => Value>>
   cy: ({ intrinsics }) => intrinsics.cy,
   camera_to_world: ({ cameraToWorld }) => cameraToWorld,
   label: ({ label }) => label,
-  colour: ({ colour }) => colour,
+  colour: ({ colour }) => colour.bytes,
   depth: ({ depth }) => depth.bytes,
 };
 

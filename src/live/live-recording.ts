@@ -15,7 +15,8 @@ import {
 } from '../sources/live-layout.js';
 import type { BadEntry, FrameEntry, Recording } from '../sources/recording.js';
 import type { LabelTable } from '../sources/working-frame.js';
-import { encodeFrames, type SentFrame } from './frame-message.js';
+import type { CapturedFrame } from './captured-frame.js';
+import { encodeFrames } from './frame-message.js';
 
 export interface LiveRecordingOptions {
   /** What labels stand for; where none are given, those that the recording has. */
@@ -99,7 +100,7 @@ export class LiveRecording implements Recording {
    * @param frame read, not kept
    * @throws BadFrameError where the recording may not take it; UserError and others where it cannot be written
    */
-  async add(frame: SentFrame): Promise<FrameEntry | 'repeated'> {
+  async add(frame: CapturedFrame): Promise<FrameEntry | 'repeated'> {
     const file = storedFile(frame);
     for (let adding = this.#adding.get(file); adding !== undefined; adding = this.#adding.get(file))
       await adding.catch(() => {}); // its own caller is told
@@ -113,7 +114,7 @@ export class LiveRecording implements Recording {
     }
   }
 
-  async #store(frame: SentFrame, file: string): Promise<FrameEntry> {
+  async #store(frame: CapturedFrame, file: string): Promise<FrameEntry> {
     const { scene, id } = frame;
     const isNewScene = !this.#scenes.has(scene);
     const refuse = (reason: string) => new BadFrameError(frameName(frame), reason);

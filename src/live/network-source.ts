@@ -1,6 +1,7 @@
 import { BadFrameError } from '../errors.js';
 import type { FrameEntry } from '../sources/recording.js';
-import type { RefusedRow, SentFrame } from './frame-message.js';
+import type { CapturedFrame } from './captured-frame.js';
+import type { RefusedRow } from './frame-message.js';
 import type { LiveRecording } from './live-recording.js';
 import type { LiveSource, SkipReason, SourceCounts } from './live-source.js';
 import { Room } from './room.js';
@@ -96,7 +97,7 @@ export class NetworkSource<Shades> implements LiveSource {
    * Takes a frame; it is durable when this resolves to `kept` or `repeated`. Waits while too many frames have not been taken: whoever
    * offers them should hold no more than he can keep in memory. Never rejects.
    */
-  async offer(row: SentFrame | RefusedRow): Promise<Answer> {
+  async offer(row: CapturedFrame | RefusedRow): Promise<Answer> {
     this.#counts.received++;
     if ('refused' in row) return this.#refused(row, row.refused);
     if (this.#isClosing) return this.#refused(row, 'the server is stopping: send it again later', true);
@@ -122,7 +123,7 @@ export class NetworkSource<Shades> implements LiveSource {
     return this.#refused({ scene: undefined, id: undefined }, reason);
   }
 
-  async #take(row: SentFrame): Promise<Answer> {
+  async #take(row: CapturedFrame): Promise<Answer> {
     const { scene, id: frame, cameraToWorld, colour } = row;
     const repeated = (): Answer => {
       this.#counts.repeated++;
@@ -132,7 +133,7 @@ export class NetworkSource<Shades> implements LiveSource {
     await this.#room.take();
     let isKept = false;
     try {
-      const grey = () => this.#decodeShades(colour, 'colour');
+      const grey = () => this.#decodeShades(colour.bytes, 'colour');
       const reason = await this.#gate.judge({ scene, cameraToWorld, grey });
       if (reason !== undefined) {
         this.#counts[reason]++;

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { BadFrameError, UserError } from '../errors.js';
 import { type Frame, frameName, IGNORE, type Size } from '../frame.js';
-import { decodeFrames, decodeHead, HEAD_BYTES, type SentDepth } from '../live/frame-message.js';
+import type { CapturedDepth } from '../live/captured-frame.js';
+import { decodeFrames, decodeHead, HEAD_BYTES } from '../live/frame-message.js';
 import { encodeName } from '../tables/encode-name.js';
 import { type FrameId, inOrder } from './file-recording.js';
 import { decodeColour, decodeGrey } from './images.js';
@@ -167,7 +168,7 @@ export async function readStored(
   if ('refused' in sent) throw new BadFrameError(file, sent.refused);
   const named = (column: string) => `${file}, ${column}`;
   const [colour, depth, label] = await Promise.all([
-    decodeColour(sent.colour, named('colour')),
+    decodeColour(sent.colour.bytes, named('colour')),
     decodeDepth(sent.depth, named('depth')),
     sent.label === undefined ? undefined : decodeGrey(sent.label, named('label')),
   ]);
@@ -200,7 +201,7 @@ function inFile<T>(file: string, bytes: Uint8Array, read: (bytes: Uint8Array) =>
   }
 }
 
-async function decodeDepth(sent: SentDepth, file: string): Promise<StoredDepth> {
+async function decodeDepth(sent: CapturedDepth, file: string): Promise<StoredDepth> {
   const { encoding, bytes, width, height, scale } = sent;
   if (encoding === 'png16') return { ...(await decodeGrey(bytes, file)), scale, greatest: 65535 };
   // A copy, as values need not be aligned in a message. (A Buffer's slice is none.)

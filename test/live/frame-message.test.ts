@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import {
   Field,
   Float32,
@@ -13,12 +14,14 @@ import {
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { BadFrameError } from '../../src/errors.js';
+import type { CapturedFrame } from '../../src/live/captured-frame.js';
 import {
   decodeFrames,
   decodeHead,
   encodeFrames,
   HEAD_BYTES,
-  type SentFrame,
+  MESSAGE_COLUMNS,
+  type MessageColumn,
 } from '../../src/live/frame-message.js';
 import { jpeg, png, png16, ramp } from '../sources/builders.js';
 import { bytesOf, HEIGHT, LABEL, poseAt, sentFrame, WIDTH } from './frames.js';
@@ -38,7 +41,7 @@ function faultOf(message: Uint8Array): string {
 }
 
 /** Why the second of three frames is refused; the others are not. */
-function rowFaultOf(frame: SentFrame): string {
+function rowFaultOf(frame: CapturedFrame): string {
   const [first, second, third] = decodeFrames(encodeFrames([sentFrame(), frame, sentFrame()]), LIMITS);
   expect(first).toEqual(sentFrame());
   expect(third).toEqual(sentFrame());
@@ -47,6 +50,7 @@ function rowFaultOf(frame: SentFrame): string {
 }
 
 const finite = fc.double({ noNaN: true, noDefaultInfinity: true });
+const centre = fc.double({ min: -1e6, max: 1e6, noNaN: true });
 const positive = fc.double({ min: 1e-6, max: 1e6, noNaN: true });
 const name = fc
   .string({ unit: 'grapheme', minLength: 1, maxLength: 40 })
@@ -61,13 +65,13 @@ const depth = fc.constantFrom('uint16', 'float32').chain((encoding) => {
     height: fc.constant(HEIGHT),
   });
 });
-const frame: fc.Arbitrary<SentFrame> = fc.record({
+const frame: fc.Arbitrary<CapturedFrame> = fc.record({
   scene: name,
   id: name,
   timestamp: finite,
   colour: fc.constant(sentFrame().colour),
   depth: fc.oneof(fc.constant(sentFrame().depth), depth),
-  intrinsics: fc.record({ fx: positive, fy: positive, cx: finite, cy: finite }),
+  intrinsics: fc.record({ fx: positive, fy: positive, cx: centre, cy: centre }),
   cameraToWorld: fc.tuple(finite, finite, finite).map(([x, y, z]) => poseAt(x, y, z)),
   label: fc.constantFrom(undefined, LABEL),
 });
@@ -101,6 +105,20 @@ function withColumns(columns: Readonly<Record<string, unknown>>, order?: readonl
   if (order !== undefined) chosen.sort(([a], [b]) => order.indexOf(a) - order.indexOf(b));
   return tableToIPC(new Table(Object.fromEntries(chosen) as never), 'stream');
 }
+
+test('docs/live.md describes every column (npx vitest -u writes it)', async () => {
+  const page = await readFile('docs/live.md', 'utf8');
+  const rows = Object.entries<MessageColumn>(MESSAGE_COLUMNS).map(
+    ([name, { type, optional, unit, meaning }]) =>
+      `| \`${name}\` | ${type}${optional ? ', optional' : ''} | ${unit ?? ''} | ${meaning} |`,
+  );
+  const table = ['| column | type | unit | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n');
+  const written = page.replace(
+    /<!-- columns -->[\s\S]*<!-- \/columns -->/,
+    `<!-- columns -->\n\n${table}\n\n<!-- /columns -->`,
+  );
+  await expect(written).toMatchFileSnapshot('../../docs/live.md');
+});
 
 test('columns may come in any order, and optional ones not at all', () => {
   const message = withColumns({ label: null, depth_width: null, depth_height: null }, [
@@ -158,6 +176,7 @@ const raw = (encoding: 'uint16' | 'float32', bytes: number, width = WIDTH, heigh
   width,
   height,
 });
+const ofPng = (bytes: Uint8Array) => ({ encoding: 'png', bytes: bytesOf(bytes) }) as const;
 const mirrored = poseAt(0);
 mirrored[0] = -1;
 const stretched = poseAt(0);
@@ -166,29 +185,29 @@ const projective = poseAt(0);
 projective[12] = 1;
 const { intrinsics } = sentFrame();
 
-test.each<[string, Partial<SentFrame>, string]>([
+test.each<[string, Partial<CapturedFrame>, string]>([
   ['no scene', { scene: '' }, 'row 1, column scene: a name of 0 bytes, expected 1 to 200'],
   ['a long name', { id: 'ü'.repeat(101) }, 'row 1, column frame: a name of 202 bytes, expected 1 to 200'],
   ['no time', { timestamp: NaN }, 'row 1, column timestamp: NaN, expected a finite number'],
   ['an endless time', { timestamp: Infinity }, 'row 1, column timestamp: Infinity, expected a finite number'],
   [
     'colour of no kind',
-    { colour: new Uint8Array(9) },
+    { colour: ofPng(new Uint8Array(9)) },
     'row 1, column colour: neither a JPEG nor a PNG image',
   ],
   [
     'colour cut within its header',
-    { colour: sentFrame().colour.subarray(0, 12) },
+    { colour: { encoding: 'jpeg', bytes: sentFrame().colour.bytes.subarray(0, 12) } },
     'row 1, column colour: a JPEG whose header gives no size',
   ],
   [
     'colour that is too big',
-    { colour: bytesOf(png(40, 30, ramp(1200))) },
+    { colour: ofPng(png(40, 30, ramp(1200))) },
     'row 1, column colour: 40×30, expected at most 1000 pixels',
   ],
   [
     'colour of another shape',
-    { colour: bytesOf(png(8, 8, ramp(64))) },
+    { colour: ofPng(png(8, 8, ramp(64))) },
     'row 1, column colour: 8×8, expected the same width to height ratio as depth at 8×6',
   ],
   [
@@ -309,16 +328,20 @@ test('sizes are read off headers of every kind', async () => {
     .withExif({ IFD0: { Copyright: 'x'.repeat(500) } })
     .jpeg({ progressive: true })
     .toBuffer();
-  expect(decodeFrames(encodeFrames([sentFrame({ colour: bytesOf(progressive) })]), LIMITS)).toEqual([
-    sentFrame({ colour: bytesOf(progressive) }),
-  ]);
+  const frames = [
+    sentFrame({ colour: { encoding: 'jpeg', bytes: bytesOf(progressive) } }),
+    sentFrame({ colour: ofPng(png(16, 12, ramp(192))) }),
+  ];
+  expect(decodeFrames(encodeFrames(frames), LIMITS)).toEqual(frames);
 });
 
 test('the first kilobytes of a stored frame tell whose it is', () => {
   const name = 'ü'.repeat(100);
-  const colour = bytesOf(Buffer.concat([sentFrame().colour, new Uint8Array(50_000)]));
+  const colour = bytesOf(Buffer.concat([sentFrame().colour.bytes, new Uint8Array(50_000)]));
   for (const label of [undefined, LABEL]) {
-    const bytes = encodeFrames([sentFrame({ scene: name, id: name, colour, label })]);
+    const bytes = encodeFrames([
+      sentFrame({ scene: name, id: name, colour: { encoding: 'jpeg', bytes: colour }, label }),
+    ]);
     expect(decodeHead(bytes.subarray(0, HEAD_BYTES), bytes.length, 'file')).toEqual({
       scene: name,
       id: name,

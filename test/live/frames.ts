@@ -1,4 +1,4 @@
-import type { SentFrame } from '../../src/live/frame-message.js';
+import type { CapturedFrame } from '../../src/live/captured-frame.js';
 import { LiveRecording, type LiveRecordingOptions } from '../../src/live/live-recording.js';
 import { type FrameGate, NetworkSource } from '../../src/live/network-source.js';
 import { temporaryFolder } from '../sample.js';
@@ -9,7 +9,7 @@ export const WIDTH = 8;
 export const HEIGHT = 6;
 
 export const bytesOf = (buffer: Uint8Array) => new Uint8Array(buffer);
-const COLOUR = bytesOf(await jpeg(WIDTH, HEIGHT, [200, 100, 50]));
+const COLOUR = { encoding: 'jpeg', bytes: bytesOf(await jpeg(WIDTH, HEIGHT, [200, 100, 50])) } as const;
 const DEPTH = bytesOf(
   png16(
     WIDTH,
@@ -31,7 +31,7 @@ export function poseAt(x: number, y = 0, z = 0): Float64Array {
 }
 
 /** A good frame; millimetres, 1 m and a little more everywhere. */
-export function sentFrame(some: Partial<SentFrame> = {}): SentFrame {
+export function sentFrame(some: Partial<CapturedFrame> = {}): CapturedFrame {
   return {
     scene: 'room',
     id: '1',

@@ -115,7 +115,7 @@ test('a frame is the same as from a recording of files', async () => {
     join(own, 'recording.json'),
     JSON.stringify({ classes: ['a', 'b'], intrinsics: { ...SIZE, ...intrinsics } }),
   );
-  await writeFile(join(own, 'room', '1.color.jpg'), colour);
+  await writeFile(join(own, 'room', '1.color.jpg'), colour.bytes);
   await writeFile(join(own, 'room', '1.depth.png'), depth.bytes);
   await writeFile(join(own, 'room', '1.label.png'), label!);
   await writeFile(join(own, 'room', '1.pose.txt'), poseAt(0).join(' '));

@@ -124,7 +124,8 @@ test('a device that ignores its credit is not read, and holds no more memory tha
   const { server, url } = await serve(source, { limits: { credit: 4, messageBytes: 2 ** 20 } });
   const device = await Device.connect(url);
   // 256 kB each: four fill a megabyte, and one more may be on its way.
-  const colour = new Uint8Array(Buffer.concat([sentFrame().colour, new Uint8Array(250_000)]));
+  const bytes = new Uint8Array(Buffer.concat([sentFrame().colour.bytes, new Uint8Array(250_000)]));
+  const colour = { encoding: 'jpeg', bytes } as const;
   for (let i = 0; i < 200; i++) device.socket.send(encodeFrames([sentFrame({ id: `${i}`, colour })]));
   const received = async () =>
     Number(/viewal_received_bytes_total (\d+)/.exec(await server.metrics.registry.metrics())?.[1]);
