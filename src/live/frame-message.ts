@@ -112,6 +112,8 @@ export interface StoredHead {
   readonly scene: string;
   readonly id: string;
   readonly labelled: boolean;
+  /** Seconds. */
+  readonly timestamp: number;
   /** 4×4 row-major. */
   readonly cameraToWorld: Float64Array;
 }
@@ -132,6 +134,7 @@ export function decodeHead(head: Uint8Array, size: number, file: string): Stored
     scene: row.name('scene'),
     id: row.name('frame'),
     labelled: !row.isNull('label'),
+    timestamp: row.number('timestamp'),
     cameraToWorld: row.numbers('camera_to_world'),
   };
 }

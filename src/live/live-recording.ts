@@ -10,6 +10,7 @@ import {
   liveLabels,
   readLiveClasses,
   readStored,
+  readStoredHead,
   storedEntry,
   storedFile,
 } from '../sources/live-layout.js';
@@ -153,6 +154,14 @@ export class LiveRecording implements Recording {
 
   read(entry: FrameEntry, size: Size): Promise<Frame> {
     return readStored(this.path, entry, this.#labels, size);
+  }
+
+  async readPose(entry: FrameEntry): Promise<Float64Array> {
+    return (await readStoredHead(this.path, entry)).cameraToWorld;
+  }
+
+  async readTime(entry: FrameEntry): Promise<number> {
+    return (await readStoredHead(this.path, entry)).timestamp;
   }
 
   superpixelFile(): undefined {

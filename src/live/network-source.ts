@@ -2,21 +2,11 @@ import { BadFrameError } from '../errors.js';
 import type { FrameEntry } from '../sources/recording.js';
 import type { CapturedFrame } from './captured-frame.js';
 import type { RefusedRow } from './frame-message.js';
+import type { KeyframeGate } from './keyframes.js';
 import type { LiveRecording } from './live-recording.js';
-import type { LiveSource, SkipReason, SourceCounts } from './live-source.js';
+import type { LiveSource, SourceCounts } from './live-source.js';
 import { Room } from './room.js';
-
-/** Decides which frames are worth keeping; `Shades` is an image in grey, as small as the decision bears. */
-export interface FrameGate<Shades> {
-  /** Why a frame is not; undefined where it is. Remembers nothing. @throws BadFrameError where the colour is damaged */
-  judge(candidate: {
-    readonly scene: string;
-    readonly cameraToWorld: Float64Array;
-    grey(): Promise<Shades>;
-  }): Promise<SkipReason | undefined>;
-  /** Takes a frame that is stored as a keyframe. */
-  keep(keyframe: { readonly scene: string; readonly cameraToWorld: Float64Array }): void;
-}
+import { decodeShades } from './sharpness.js';
 
 /** What became of a frame, or of a message that could not be read: then names are null. */
 export interface Answer {
@@ -30,10 +20,9 @@ export interface Answer {
   readonly again?: true;
 }
 
-export interface NetworkSourceOptions<Shades> {
-  readonly gate: FrameGate<Shades>;
-  /** Decodes a colour image small; `file` is what faults call it. */
-  readonly decodeShades: (bytes: Uint8Array, file: string) => Promise<Shades>;
+export interface NetworkSourceOptions {
+  /** Decides which frames are worth keeping. */
+  readonly gate: Pick<KeyframeGate, 'judge' | 'keep'>;
   /** Frames on disk that may wait to be taken from `arrivals`, those of earlier runs not counted. */
   readonly waiting?: number;
   /** Told of failures that are not the sender's. */
@@ -46,9 +35,8 @@ const WAITING = 32;
  * Frames that others offer, over whatever network. Frames of a scene are dealt with one after another, in the order in which
  * they are offered, so that each is judged against those before it; scenes at once.
  */
-export class NetworkSource<Shades> implements LiveSource {
-  readonly #gate: FrameGate<Shades>;
-  readonly #decodeShades: NetworkSourceOptions<Shades>['decodeShades'];
+export class NetworkSource implements LiveSource {
+  readonly #gate: NetworkSourceOptions['gate'];
   readonly #onError: (error: unknown) => void;
   readonly #room: Room;
   /** The last offer of each scene that has one in hand. */
@@ -65,10 +53,9 @@ export class NetworkSource<Shades> implements LiveSource {
 
   constructor(
     readonly recording: LiveRecording,
-    { gate, decodeShades, waiting = WAITING, onError = () => {} }: NetworkSourceOptions<Shades>,
+    { gate, waiting = WAITING, onError = () => {} }: NetworkSourceOptions,
   ) {
     this.#gate = gate;
-    this.#decodeShades = decodeShades;
     this.#onError = onError;
     this.#room = new Room(waiting);
     this.#stored = recording.frames.length;
@@ -123,6 +110,12 @@ export class NetworkSource<Shades> implements LiveSource {
     return this.#refused({ scene: undefined, id: undefined }, reason);
   }
 
+  /** Counts a message over which the server itself stumbled. */
+  fail(error: unknown): Answer {
+    this.#onError(error);
+    return this.refuse('the server failed to read it');
+  }
+
   async #take(row: CapturedFrame): Promise<Answer> {
     const { scene, id: frame, cameraToWorld, colour } = row;
     const repeated = (): Answer => {
@@ -133,7 +126,7 @@ export class NetworkSource<Shades> implements LiveSource {
     await this.#room.take();
     let isKept = false;
     try {
-      const grey = () => this.#decodeShades(colour.bytes, 'colour');
+      const grey = () => decodeShades(colour.bytes, 'colour');
       const reason = await this.#gate.judge({ scene, cameraToWorld, grey });
       if (reason !== undefined) {
         this.#counts[reason]++;

@@ -27,7 +27,7 @@ export class IngestClient {
 
   constructor(
     private readonly socket: WebSocket,
-    private readonly source: Pick<NetworkSource<unknown>, 'offer' | 'refuse'>,
+    private readonly source: Pick<NetworkSource, 'offer' | 'refuse' | 'fail'>,
     private readonly limits: ClientLimits,
     /** Told of each answer given, with the seconds since its message came. */
     private readonly onAnswer: (seconds: number, answer: Answer) => void,
@@ -71,8 +71,8 @@ export class IngestClient {
     try {
       return decodeFrames(message, this.limits).map((row) => this.source.offer(row));
     } catch (error) {
-      if (!(error instanceof BadFrameError)) throw error;
-      return [this.source.refuse(error.message)];
+      // Whatever it is, the others' connections go on.
+      return [error instanceof BadFrameError ? this.source.refuse(error.message) : this.source.fail(error)];
     }
   }
 

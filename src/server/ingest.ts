@@ -19,7 +19,7 @@ export class Ingest {
 
   constructor(
     app: FastifyInstance,
-    private readonly source: NetworkSource<unknown>,
+    private readonly source: NetworkSource,
     private readonly limits: ServerLimits,
     private readonly metrics: Metrics,
     heartbeat: number,

@@ -18,7 +18,7 @@ export class Metrics {
     registers: [this.registry],
   });
 
-  constructor(source: NetworkSource<unknown>) {
+  constructor(source: NetworkSource) {
     collectDefaultMetrics({ register: this.registry });
     const { recording } = source;
     this.#counter('received', 'Frames received, good and bad', () => source.counts.received);

@@ -23,10 +23,7 @@ export interface LiveServer {
  * A server that takes frames for a source.
  * @throws UserError where others could reach it and there is no token
  */
-export async function createServer(
-  source: NetworkSource<unknown>,
-  options: ServerOptions,
-): Promise<LiveServer> {
+export async function createServer(source: NetworkSource, options: ServerOptions): Promise<LiveServer> {
   const limits = { ...SERVER_LIMITS, ...options.limits };
   const app = fastify({
     bodyLimit: limits.messageBytes,

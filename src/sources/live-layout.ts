@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { BadFrameError, UserError } from '../errors.js';
 import { type Frame, frameName, IGNORE, type Size } from '../frame.js';
 import type { CapturedDepth } from '../live/captured-frame.js';
-import { decodeFrames, decodeHead, HEAD_BYTES } from '../live/frame-message.js';
+import { decodeFrames, decodeHead, HEAD_BYTES, type StoredHead } from '../live/frame-message.js';
 import { encodeName } from '../tables/encode-name.js';
 import { type FrameId, inOrder } from './file-recording.js';
 import { decodeColour, decodeGrey } from './images.js';
@@ -45,6 +45,8 @@ export const liveLayout: Layout = {
       frames: stored.map(({ entry }) => entry),
       bad,
       read: (entry, size) => readStored(path, entry, labelTable, size),
+      readPose: async (entry) => (await readStoredHead(path, entry)).cameraToWorld,
+      readTime: async (entry) => (await readStoredHead(path, entry)).timestamp,
       superpixelFile: () => undefined,
     };
   },
@@ -109,6 +111,13 @@ export async function listStored(path: string): Promise<{ stored: StoredFrame[];
     stored: inOrder(stored.map(({ entry }) => entry)).map((entry) => byFile.get(storedFile(entry))!),
     bad: inOrder(bad),
   };
+}
+
+/** @throws BadFrameError where its file is damaged, or cut short */
+export async function readStoredHead(path: string, frame: FrameId): Promise<StoredHead> {
+  const file = storedFile(frame);
+  const { head, size } = await readHead(join(path, file), file);
+  return decodeHead(head, size, file);
 }
 
 async function lookUp(path: string, file: string): Promise<StoredFrame> {

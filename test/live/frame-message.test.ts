@@ -346,6 +346,7 @@ test('the first kilobytes of a stored frame tell whose it is', () => {
       scene: name,
       id: name,
       labelled: label !== undefined,
+      timestamp: 1.5,
       cameraToWorld: poseAt(0),
     });
     expect(() => decodeHead(bytes.subarray(0, HEAD_BYTES), bytes.length - 50_000, 'file')).toThrow(

@@ -1,6 +1,6 @@
 import type { CapturedFrame } from '../../src/live/captured-frame.js';
 import { LiveRecording, type LiveRecordingOptions } from '../../src/live/live-recording.js';
-import { type FrameGate, NetworkSource } from '../../src/live/network-source.js';
+import { NetworkSource, type NetworkSourceOptions } from '../../src/live/network-source.js';
 import { temporaryFolder } from '../sample.js';
 import { jpeg, png, png16, ramp } from '../sources/builders.js';
 
@@ -45,7 +45,7 @@ export function sentFrame(some: Partial<CapturedFrame> = {}): CapturedFrame {
   };
 }
 
-export const KEEP_ALL: FrameGate<null> = { judge: async () => undefined, keep: () => {} };
+export const KEEP_ALL: NetworkSourceOptions['gate'] = { judge: async () => undefined, keep: () => {} };
 
 export async function newRecording(options: LiveRecordingOptions = {}): Promise<LiveRecording> {
   return LiveRecording.open(await temporaryFolder(), options);
@@ -58,17 +58,16 @@ export async function newSource(
     waiting = 32,
     isRead = true,
     gate = KEEP_ALL,
-  }: { waiting?: number; isRead?: boolean; gate?: FrameGate<null> } = {},
-): Promise<NetworkSource<null>> {
+  }: { waiting?: number; isRead?: boolean; gate?: NetworkSourceOptions['gate'] } = {},
+): Promise<NetworkSource> {
   const source = new NetworkSource(await newRecording(options), {
     gate,
-    decodeShades: async () => null,
     waiting,
   });
   if (isRead) void drain(source);
   return source;
 }
 
-async function drain(source: NetworkSource<null>): Promise<void> {
+async function drain(source: NetworkSource): Promise<void> {
   for await (const _ of source.arrivals());
 }

@@ -35,8 +35,14 @@ test('frames added are there at once, and again when it is opened anew', async (
   const batch = await openRecording(folder);
   expect(batch.format).toBe('live');
   expect(batch.frames).toEqual(again.frames);
-  for (const entry of batch.frames)
-    expect(await batch.read(entry, SIZE)).toEqual(await recording.read(entry, SIZE));
+  for (const entry of batch.frames) {
+    const frame = await recording.read(entry, SIZE);
+    expect(await batch.read(entry, SIZE)).toEqual(frame);
+    for (const stored of [batch, recording]) {
+      expect(await stored.readPose?.(entry)).toEqual(frame.cameraToWorld);
+      expect(await stored.readTime?.(entry)).toEqual(frame.timestamp);
+    }
+  }
 });
 
 test('a frame that comes again changes nothing, whatever it holds, be it at the same time', async () => {

@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest';
 import { BadFrameError } from '../../src/errors.js';
+import type { CapturedFrame } from '../../src/live/captured-frame.js';
+import { KeyframeGate } from '../../src/live/keyframes.js';
 import type { SkipReason } from '../../src/live/live-source.js';
 import { NetworkSource } from '../../src/live/network-source.js';
-import { KEEP_ALL, newRecording, newSource, poseAt, sentFrame } from './frames.js';
+import { png, ramp } from '../sources/builders.js';
+import { HEIGHT, KEEP_ALL, newRecording, newSource, poseAt, sentFrame, WIDTH } from './frames.js';
 
 /** Lets what can happen happen. */
 const settle = () => new Promise((resolve) => setTimeout(resolve, 50));
@@ -10,7 +13,7 @@ const settle = () => new Promise((resolve) => setTimeout(resolve, 50));
 test('frames arrive in order, those of earlier runs first, each once, until it is closed', async () => {
   const recording = await newRecording();
   await recording.add(sentFrame({ id: 'old' }));
-  const source = new NetworkSource(recording, { gate: KEEP_ALL, decodeShades: async () => null });
+  const source = new NetworkSource(recording, { gate: KEEP_ALL });
   const ids: string[] = [];
   const reading = (async () => {
     for await (const { id } of source.arrivals()) ids.push(id);
@@ -117,4 +120,30 @@ test('a clock that goes backwards, stands still or is years off changes nothing'
     recording.frames.map(async (entry) => (await recording.read(entry, size)).timestamp),
   );
   expect(times).toEqual([100, 99, -5e9, 1e18, 99, 0]);
+});
+
+test('a camera that stands still, or whose colour is damaged, is told so by the real gate', async () => {
+  const recording = await newRecording();
+  const source = new NetworkSource(recording, {
+    gate: new KeyframeGate({ move: 0.1, turn: 5, sharpness: 0.01 }),
+  });
+  const { colour } = sentFrame();
+  const damaged = { ...colour, bytes: colour.bytes.subarray(0, colour.bytes.length - 30) };
+  const sharp = {
+    encoding: 'png',
+    bytes: png(
+      WIDTH,
+      HEIGHT,
+      ramp(WIDTH * HEIGHT, (i) => (i % WIDTH < 4 ? 0 : 255)),
+    ),
+  } as const;
+  const offer = (id: string, x: number, some: Partial<CapturedFrame>) =>
+    source.offer(sentFrame({ id, cameraToWorld: poseAt(x), ...some }));
+  expect(await offer('1', 0, { colour: damaged })).toMatchObject({
+    status: 'refused',
+    reason: expect.stringMatching(/^colour: cannot be decoded/),
+  });
+  expect(await offer('2', 0, { colour: sharp })).toMatchObject({ status: 'kept' });
+  expect(await offer('3', 0.05, { colour: sharp })).toMatchObject({ status: 'skipped', reason: 'still' });
+  expect(await offer('4', 0.2, { colour: sharp })).toMatchObject({ status: 'kept' });
 });

@@ -13,7 +13,7 @@ afterEach(async () => {
 
 /** A server on a free port, closed after the test; its URL is without a slash at the end. */
 export async function serve(
-  source: NetworkSource<null>,
+  source: NetworkSource,
   options: Partial<ServerOptions> = {},
 ): Promise<{ server: LiveServer; url: string }> {
   const server = await createServer(source, { address: { host: '127.0.0.1', port: 0 }, ...options });

@@ -6,7 +6,6 @@ import { createServer } from '../../dist/src/server/server.js';
 const recording = await LiveRecording.open(process.argv[2]);
 const source = new NetworkSource(recording, {
   gate: { judge: async () => undefined, keep: () => {} },
-  decodeShades: async () => null,
 });
 const server = await createServer(source, { address: { host: '127.0.0.1', port: 0 } });
 console.log(await server.listen());
