@@ -13,14 +13,23 @@ function viewal(...args: string[]): Promise<{ code: number; stdout: string; stde
 }
 
 describe('the command line', () => {
-  test.each(['replay', 'learn', 'compare', 'train', 'infer', 'score', 'select', 'report', 'synth', 'doctor'])(
-    '%s --help describes itself with an example',
-    async (command) => {
-      const { code, stdout } = await viewal(command, '--help');
-      expect(code).toBe(0);
-      expect(stdout).toMatch(new RegExp(`Example:\n +\\$ viewal ${command}`));
-    },
-  );
+  test.each([
+    'replay',
+    'learn',
+    'compare',
+    'live',
+    'train',
+    'infer',
+    'score',
+    'select',
+    'report',
+    'synth',
+    'doctor',
+  ])('%s --help describes itself with an example', async (command) => {
+    const { code, stdout } = await viewal(command, '--help');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`Examples?:\n +\\$ viewal ${command}`));
+  });
 
   test('doctor says what was found and chosen', async () => {
     const { code, stdout } = await viewal('doctor');

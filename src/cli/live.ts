@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { tap } from 'rxjs';
 import { UserError } from '../errors.js';
@@ -7,6 +8,8 @@ import { addRunOptions, givenRunOptions, number } from './options.js';
 
 interface LiveValues {
   out: string;
+  listen?: string;
+  token?: string;
   watch?: string;
   play?: string;
   rate: string;
@@ -22,8 +25,13 @@ const load = async () => ({
   ...(await import('../../pipelines/live.js')),
   ...(await import('../live/folder-source.js')),
   ...(await import('../live/keyframes.js')),
+  ...(await import('../live/live-recording.js')),
+  ...(await import('../live/network-source.js')),
   ...(await import('../live/playback-source.js')),
   ...(await import('../live/window-options.js')),
+  ...(await import('../model/inference/model-folder.js')),
+  ...(await import('../server/options.js')),
+  ...(await import('../server/server.js')),
   ...(await import('../sources/open.js')),
   ...(await import('../stages/live-run.js')),
   ...(await import('../stages/segmentation.js')),
@@ -35,8 +43,22 @@ export function live(command: Command, monitor: Monitor, signal: AbortSignal): v
   command
     .description('frames as they come, and at the end of each window the superpixels to label next')
     .requiredOption('--out <run>', 'run folder; the same call goes on where it stopped')
-    .addOption(new Option('--watch <folder>', 'a recording that is being written').conflicts('play'))
-    .option('--play <recording>', 'a recording, as if its frames came now')
+    .addOption(
+      new Option(
+        '--listen <address>',
+        'frames that devices send here, such as 127.0.0.1:8700 (docs/live.md)',
+      ).conflicts(['watch', 'play']),
+    )
+    .addOption(
+      new Option(
+        '--token <secret>',
+        'what devices must show; needed where others than this machine may reach the address',
+      ).env('VIEWAL_TOKEN'),
+    )
+    .addOption(
+      new Option('--watch <folder>', 'frames of a recording that is being written').conflicts('play'),
+    )
+    .option('--play <recording>', 'frames of a recording, as if they came now')
     .option('--rate <rate>', 'of playing: 1x, 2x, 0.5x, or max', '1x')
     .option(
       '--window <length>',
@@ -59,6 +81,7 @@ export function live(command: Command, monitor: Monitor, signal: AbortSignal): v
       'after',
       `
 Examples:
+  $ viewal live --listen 127.0.0.1:8700 --model runs/first/model --out runs/live --window 30s --budget 10superpixels
   $ viewal live --watch my-recording --model runs/first/model --out runs/live --window 30s --budget 10superpixels
   $ viewal live --play my-recording --rate max --model runs/first/model --out runs/live --window 100frames
 `,
@@ -68,13 +91,14 @@ Examples:
       const window = loaded.parseWindow(values.window);
       const horizon = loaded.parseHorizon(values.horizon);
       const given = givenRunOptions(values as unknown as Record<string, unknown>);
-      const source = await openSource(loaded, values, given.format);
+      const { path, open, serve } = await sourceOf(loaded, values, given, monitor);
+      const { run, source } = await loaded.openLiveRun(values.out, given, path, open, monitor);
+      const stop = await serve?.();
       // Frames in hand are finished, and the last window is picked.
       signal.addEventListener('abort', () => {
         monitor.note('no more frames are taken; picking from those that came');
-        void source.close();
+        void (stop?.() ?? source.close());
       });
-      const run = await loaded.openLiveRun(values.out, given, source, monitor);
       const network = await loaded.networkMaps(run, run.options.model!);
       try {
         const windows = loaded.live(run, { source, network }, { window, ...(horizon ? { horizon } : {}) });
@@ -93,24 +117,61 @@ Examples:
     });
 }
 
-async function openSource(
-  {
-    FolderSource,
-    PlaybackSource,
-    KeyframeGate,
-    openRecording,
-    parseRate,
-    arrivedBefore,
-  }: Awaited<ReturnType<typeof load>>,
-  { watch, play, rate, out, move, turn, sharpness }: LiveValues,
-  format: NonNullable<ReturnType<typeof givenRunOptions>['format']> = 'auto',
-): Promise<LiveSource & { readonly counts: SourceCounts }> {
-  const gate = new KeyframeGate({ move, turn, sharpness });
-  const earlier = await arrivedBefore(out);
-  if (watch !== undefined) return FolderSource.open(watch, { format, gate, earlier });
-  if (play === undefined)
-    throw new UserError('Where do frames come from? Expected --watch <folder> or --play <recording>.');
-  return new PlaybackSource(await openRecording(play, { format }), { rate: parseRate(rate), gate, earlier });
+type Source = LiveSource & { readonly counts: SourceCounts };
+
+/** Where frames come from, by the options. */
+async function sourceOf(
+  loaded: Awaited<ReturnType<typeof load>>,
+  { listen, token, watch, play, rate, out, move, turn, sharpness }: LiveValues,
+  { format = 'auto', model }: ReturnType<typeof givenRunOptions>,
+  monitor: Monitor,
+): Promise<{
+  readonly path: string;
+  readonly open: () => Promise<Source>;
+  /** Starts a server, if there is one; ends it. */
+  readonly serve?: () => Promise<() => Promise<void>>;
+}> {
+  const gate = new loaded.KeyframeGate({ move, turn, sharpness });
+  const earlier = await loaded.arrivedBefore(out);
+  if (watch !== undefined)
+    return { path: watch, open: () => loaded.FolderSource.open(watch, { format, gate, earlier }) };
+  if (play !== undefined) {
+    const options = { rate: loaded.parseRate(rate), gate, earlier };
+    return {
+      path: play,
+      open: async () => new loaded.PlaybackSource(await loaded.openRecording(play, { format }), options),
+    };
+  }
+  if (listen === undefined)
+    throw new UserError(
+      'Where do frames come from? Expected --listen <address>, --watch <folder> or --play <recording>.',
+    );
+  const address = loaded.parseAddress(listen);
+  const path = join(out, 'recording');
+  let source: InstanceType<typeof loaded.NetworkSource>;
+  return {
+    path,
+    open: async () => {
+      const classes = (typeof model === 'string' && (await loaded.readClassNames(model))) || [];
+      const recording = await loaded.LiveRecording.open(path, {
+        classes,
+        onStored: (frame) => gate.keep(frame),
+      });
+      source = new loaded.NetworkSource(recording, {
+        gate,
+        onError: (error) => monitor.warn((error as Error).message),
+      });
+      return source;
+    },
+    serve: async () => {
+      const server = await loaded.createServer(source, { address, token, log: true });
+      const url = await server.listen();
+      monitor.note(
+        `frames are taken at ${url.replace(/^http/, 'ws')}/ingest and ${url}/frames; ${url}/metrics counts them`,
+      );
+      return () => server.app.close().then(() => source.close());
+    },
+  };
 }
 
 function said({ received, kept, skipped, refused }: SourceCounts): string {

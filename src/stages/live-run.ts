@@ -12,14 +12,18 @@ import { absolutePaths, type Run } from './run.js';
 
 /**
  * Opens a run folder for frames that come while it runs; the same folder again goes on where it stopped.
+ *
+ * @param recording where the frames are or will be; it may lie in the run folder
+ * @param openSource called once the run folder is this process's own
  * @throws UserError where an option is out of range or there is no network to infer with
  */
-export async function openLiveRun(
+export async function openLiveRun<S extends LiveSource>(
   out: string,
   given: Partial<RunOptions>,
-  source: LiveSource,
+  recording: string,
+  openSource: () => Promise<S>,
   monitor: Monitor = SILENT,
-): Promise<Run> {
+): Promise<{ readonly run: Run; readonly source: S }> {
   const options = parseOptions({ ...given, ...absolutePaths(given) });
   if (options.model === null)
     throw new UserError(
@@ -27,14 +31,15 @@ export async function openLiveRun(
     );
   await readClassNames(options.model);
   const folder = await RunFolder.open(resolve(out));
-  const { recording } = source;
-  await folder.writeManifest({ recording: recording.path, options });
+  await folder.writeManifest({ recording: resolve(recording), options });
+  const source = await openSource();
   const [width, height] = options.size.split('x').map(Number);
-  return {
-    ...{ folder, shared: folder, recording, options, size: { width, height }, monitor },
+  const run = {
+    ...{ folder, shared: folder, recording: source.recording, options, size: { width, height }, monitor },
     // Nothing is trained, and scenes come as they come.
-    ...{ scenes: new Map(), training: new Set(), validation: new Set() },
+    ...{ scenes: new Map(), training: new Set<string>(), validation: new Set<string>() },
   };
+  return { run, source };
 }
 
 /** Names (`scene/frame`) of the frames that earlier runs in a folder looked at, in about the order in which they came. */

@@ -109,6 +109,7 @@ test('viewal live watches a folder that grows, and ends with a last window when 
 
 test.each([
   [[], 'Where do frames come from?'],
+  [['--listen', 'here', '--model', 'data'], 'Expected an address such as'],
   [['--play', 'data/sample', '--rate', 'fast'], 'There is no rate "fast"'],
   [['--play', 'data/sample', '--window', 'soon'], 'Option window: expected 30s'],
   [['--play', 'data/sample', '--horizon', '-1s'], 'Option horizon: expected none'],

@@ -73,7 +73,13 @@ async function run(
   const warnings: string[] = [];
   const monitor = { ...SILENT, warn: (line: string) => warnings.push(line) };
   const { steps: _, ...quick } = QUICK;
-  const opened = await openLiveRun(join(out, name), { ...quick, model, budget }, source, monitor);
+  const { run: opened } = await openLiveRun(
+    join(out, name),
+    { ...quick, model, budget },
+    recording,
+    async () => source,
+    monitor,
+  );
   const network = await networkMaps(opened, model);
   try {
     const windows = await lastValueFrom(
@@ -99,7 +105,7 @@ describe('a live run', () => {
     expect(named(windows[0]!.rows)).toEqual(named(selections));
     expect(network).toMatch(/^[0-9a-f]+$/);
     const { source } = await sourceOf(recording, (frames) => frames);
-    const again = await openLiveRun(join(out, 'whole'), { model }, source);
+    const { run: again } = await openLiveRun(join(out, 'whole'), { model }, recording, async () => source);
     expect(await readWindows(again)).toEqual({ last: 1, rows: windows[0]!.rows });
     expect(window).toBe(1);
   });
@@ -139,7 +145,12 @@ describe('a live run', () => {
   test('takes no more frames than it works on', async () => {
     const { source, taken } = await sourceOf(recording, (frames) => frames);
     const { steps: _, ...quick } = QUICK;
-    const opened = await openLiveRun(join(out, 'slow'), { ...quick, model, workers: 1 }, source);
+    const { run: opened } = await openLiveRun(
+      join(out, 'slow'),
+      { ...quick, model, workers: 1 },
+      recording,
+      async () => source,
+    );
     const network = await networkMaps(opened, model);
     let most = 0;
     let done = 0;
@@ -166,7 +177,7 @@ describe('a live run', () => {
     const { steps: _, ...quick } = QUICK;
     const options = { ...quick, model, budget: '1000superpixels' };
     const { source } = await sourceOf(recording, (frames) => frames);
-    const opened = await openLiveRun(join(out, 'swapped'), options, source);
+    const { run: opened } = await openLiveRun(join(out, 'swapped'), options, recording, async () => source);
     const [first, second] = [await networkMaps(opened, model), await networkMaps(opened, other)];
     const isRenewed = async ({ scene, id }: FrameEntry) => {
       const path = opened.folder.frameFile('incidences', { scene, id });
@@ -195,7 +206,12 @@ describe('a live run', () => {
     await Promise.all([first.close(), second.close()]);
     const rows = windows.flatMap((window) => window.rows);
     expect(new Set(rows.map((row) => row.model))).toEqual(new Set([second.key]));
-    const alone = await openLiveRun(join(out, 'second'), { ...options, model: other }, source);
+    const { run: alone } = await openLiveRun(
+      join(out, 'second'),
+      { ...options, model: other },
+      recording,
+      async () => source,
+    );
     const network = await networkMaps(alone, other);
     const expected = await lastValueFrom(live(alone, { source, network }, { window: whole }).pipe(toArray()));
     await network.close();
@@ -214,7 +230,9 @@ describe('a live run', () => {
 
   test('refuses to begin without a network', async () => {
     const { source } = await sourceOf(recording, (frames) => frames);
-    await expect(openLiveRun(join(out, 'none'), {}, source)).rejects.toThrow('expected --model <folder>');
+    await expect(openLiveRun(join(out, 'none'), {}, recording, async () => source)).rejects.toThrow(
+      'expected --model <folder>',
+    );
   });
 });
 
