@@ -29,6 +29,8 @@ export async function createServer(source: NetworkSource, options: ServerOptions
     bodyLimit: limits.messageBytes,
     // A request that trickles in for longer holds a client's place for nothing.
     requestTimeout: 60_000,
+    // A line or two a frame would bury what matters; metrics count them.
+    disableRequestLogging: true,
     logger: options.log === true && { stream: process.stderr, serializers: { req: shownRequest } },
   });
   app.setNotFoundHandler((_, reply) => reply.code(404).send({ error: 'There is nothing here.' }));

@@ -1,10 +1,14 @@
 import { spawn } from 'node:child_process';
-import { cp, mkdir, readdir } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
+import { frameName } from '../../src/frame.js';
+import type { CapturedFrame } from '../../src/live/captured-frame.js';
+import { encodeFrames } from '../../src/live/frame-message.js';
 import { saveNetwork } from '../../src/model/checkpoint.js';
 import { initialNetwork } from '../../src/model/network.js';
 import { openRecording } from '../../src/sources/open.js';
+import type { FrameEntry } from '../../src/sources/recording.js';
 import { smallRecording, temporaryFolder } from '../sample.js';
 
 const CLI = 'dist/src/cli/main.js';
@@ -105,6 +109,67 @@ test('viewal live watches a folder that grows, and ends with a last window when 
   expect(ended.output).toContain('no more frames are taken; picking from those that came');
   expect(ended.output).toContain('6 of 6 frames');
   expect(ended.code).toBe(0);
+});
+
+test('viewal live listens: what is sent is picked from, and a replay of the recording takes the same frames', async () => {
+  const out = join(await temporaryFolder(), 'run');
+  const sent = await openRecording(recording);
+  const messages = await Promise.all(sent.frames.map(async (entry) => encodeFrames([await captured(entry)])));
+  let isSent = false;
+  let isStopped = false;
+  const listen = [
+    '--listen',
+    '127.0.0.1:0',
+    '--model',
+    model,
+    '--out',
+    out,
+    '--sharpness',
+    '0',
+    '--move',
+    '0',
+    '--turn',
+    '0',
+  ];
+  let statuses: number[] = [];
+  const ended = await live([...listen, '--window', '6frames'], (output, child) => {
+    const [, url] = /and (http:\/\/\S+)\/frames/.exec(output) ?? [];
+    if (!isSent && url !== undefined) {
+      isSent = true;
+      void Promise.all(
+        messages.map(async (body) => {
+          const headers = { 'content-type': 'application/vnd.apache.arrow.stream' };
+          return (await fetch(`${url}/frames`, { method: 'POST', headers, body })).status;
+        }),
+      ).then((all) => {
+        statuses = all;
+      });
+    }
+    if (!isStopped && output.includes('Window 1, ')) {
+      isStopped = true;
+      child.kill('SIGINT');
+    }
+  });
+  expect(statuses).toEqual(messages.map(() => 200));
+  expect(ended).toMatchObject({ code: 0, output: expect.stringContaining('6 of 6 frames. Windows are in ') });
+  const kept = await openRecording(join(out, 'recording'));
+  expect(kept.frames.map(frameName)).toEqual(sent.frames.map(frameName));
+
+  async function captured(entry: FrameEntry): Promise<CapturedFrame> {
+    const path = (part: string) => join(recording, entry.scene, `${entry.id}.${part}`);
+    const { intrinsics, cameraToWorld } = await sent.read(entry, { width: 320, height: 240 });
+    return {
+      ...{ scene: entry.scene, id: entry.id, timestamp: Number(entry.id), intrinsics, cameraToWorld },
+      colour: { encoding: 'jpeg', bytes: await readFile(path('color.jpg')) },
+      depth: {
+        encoding: 'png16',
+        bytes: await readFile(path('depth.png')),
+        width: 320,
+        height: 240,
+        scale: 1000,
+      },
+    };
+  }
 });
 
 test.each([
