@@ -33,7 +33,11 @@ export async function createServer(source: NetworkSource, options: ServerOptions
     disableRequestLogging: true,
     logger: options.log === true && { stream: process.stderr, serializers: { req: shownRequest } },
   });
-  app.setNotFoundHandler((_, reply) => reply.code(404).send({ error: 'There is nothing here.' }));
+  app.setNotFoundHandler((request, reply) => {
+    // A device with the wrong address would otherwise go unnoticed.
+    request.log.warn({ req: request }, 'there is nothing at this address');
+    return reply.code(404).send({ error: 'There is nothing here.' });
+  });
   app.setErrorHandler((error: Error & { statusCode?: number; code?: string }, request, reply) => {
     const status = error.statusCode ?? 500;
     if (status >= 500) request.log.error(error);
