@@ -5,12 +5,9 @@ import { GpuPairwiseScorer } from '../src/geometry/gpu/gpu-pairwise-scorer.js';
 import { scorePairwise, type View } from '../src/geometry/pairwise.js';
 import { type Gpu, openGpu } from '../src/gpu/device.js';
 import { GpuTimer } from '../src/gpu/timer.js';
-import { type ProbabilityMap, toHalves } from '../src/model/probability-map.js';
-import { random } from '../src/random.js';
-import { openRecording } from '../src/sources/open.js';
-import { seeds } from '../src/superpixels/seeds.js';
-import type { Superpixels } from '../src/superpixels/superpixels.js';
+import { toHalves } from '../src/model/probability-map.js';
 import { SAMPLE, SIZE } from './figure.js';
+import { firstScene, type Input, madeUp } from './inputs.js';
 
 /**
  * `node dist/bench/gpu-pairwise.js [--views 27,100,500] [--classes 13,40] [--scored 20] [--recording <folder>]`: exact
@@ -30,37 +27,6 @@ const classCounts = values.classes.split(',').map(Number);
 /** Metres that the camera moves on whenever the scene's frames have been used up, so that no two views are the same. */
 const STEP = 0.01;
 
-interface Input {
-  readonly frame: View['frame'];
-  readonly superpixels: Superpixels;
-}
-
-async function readInputs(): Promise<Input[]> {
-  const recording = await openRecording(values.recording);
-  const { scene } = recording.frames[0];
-  const inputs: Input[] = [];
-  for (const entry of recording.frames.filter((one) => one.scene === scene)) {
-    const frame = await recording.read(entry, SIZE);
-    inputs.push({ frame, superpixels: seeds(frame.colour, frame) });
-  }
-  return inputs;
-}
-
-/** Made up, which costs the same. */
-function madeUpMap(classes: number): ProbabilityMap {
-  const next = random(classes);
-  const map = new Float32Array(SIZE.width * SIZE.height * classes);
-  for (let at = 0; at < map.length; at += classes) {
-    let sum = 0;
-    for (let c = 0; c < classes; c++) {
-      map[at + c] = next() ** 6 + 1e-6;
-      sum += map[at + c];
-    }
-    for (let c = 0; c < classes; c++) map[at + c] /= sum;
-  }
-  return { ...SIZE, classes, data: toHalves(map) };
-}
-
 interface Measured {
   /** Observations of the first frame's pixels. */
   readonly observations: number;
@@ -79,7 +45,7 @@ async function measure(
   count: number,
   classes: number,
 ): Promise<Measured> {
-  const probabilities = madeUpMap(classes);
+  const probabilities = { ...SIZE, classes, data: toHalves(madeUp(SIZE, classes, classes)) };
   const views = Array.from({ length: count }, (_, i): View => {
     const { frame } = inputs[i % inputs.length];
     const cameraToWorld = frame.cameraToWorld.slice();
@@ -125,7 +91,7 @@ async function measure(
 }
 
 const gpu = await openGpu();
-const inputs = await readInputs();
+const inputs = await firstScene(values.recording);
 const head = [
   'classes',
   'views',

@@ -3,13 +3,10 @@ import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { type Gpu, openGpu } from '../src/gpu/device.js';
 import { GpuTimer } from '../src/gpu/timer.js';
-import { random } from '../src/random.js';
-import { openRecording } from '../src/sources/open.js';
-import { GpuBinner, type PosedDepth } from '../src/store/gpu/binner.js';
+import { GpuBinner } from '../src/store/gpu/binner.js';
 import { GpuPointStore } from '../src/store/gpu-point-store.js';
-import { seeds } from '../src/superpixels/seeds.js';
-import type { Superpixels } from '../src/superpixels/superpixels.js';
 import { SAMPLE, SIZE } from './figure.js';
+import { firstScene, type Input, madeUp } from './inputs.js';
 
 /**
  * `node dist/bench/gpu.js [--frames 10000] [--classes 13,40] [--in-flight 8]`: binning, integrating and scoring on the
@@ -32,37 +29,6 @@ const TIMED = Math.min(100, frameCount);
 const PASSES = 4;
 /** Metres between places: no surface of one is seen from another. */
 const APART = 50;
-
-interface Input {
-  readonly frame: PosedDepth;
-  readonly superpixels: Superpixels;
-}
-
-async function readInputs(): Promise<Input[]> {
-  const recording = await openRecording(values.recording);
-  const { scene } = recording.frames[0];
-  const inputs: Input[] = [];
-  for (const entry of recording.frames.filter((one) => one.scene === scene)) {
-    const frame = await recording.read(entry, SIZE);
-    inputs.push({ frame, superpixels: seeds(frame.colour, frame) });
-  }
-  return inputs;
-}
-
-/** A map on the GPU as a network leaves it, f32; made up, which costs the same. */
-function madeUpMap(gpu: Gpu, classes: number): Promise<GPUBuffer> {
-  const next = random(classes);
-  const map = new Float32Array(SIZE.width * SIZE.height * classes);
-  for (let at = 0; at < map.length; at += classes) {
-    let sum = 0;
-    for (let c = 0; c < classes; c++) {
-      map[at + c] = next() ** 6 + 1e-6;
-      sum += map[at + c];
-    }
-    for (let c = 0; c < classes; c++) map[at + c] /= sum;
-  }
-  return gpu.upload(map, 'map');
-}
 
 /** Bytes a second that the device moves when it copies, counted both ways. */
 async function copyBandwidth(gpu: Gpu): Promise<number> {
@@ -129,7 +95,7 @@ interface Stretch {
 }
 
 async function measure(gpu: Gpu, inputs: readonly Input[], classes: number): Promise<Stretch[]> {
-  const map = await madeUpMap(gpu, classes);
+  const map = await gpu.upload(madeUp(SIZE, classes, classes), 'map');
   const binner = await GpuBinner.create(gpu, SIZE, classes);
   const store = await GpuPointStore.create(gpu, classes);
   const one = async (i: number): Promise<void> => {
@@ -181,7 +147,7 @@ async function measure(gpu: Gpu, inputs: readonly Input[], classes: number): Pro
 }
 
 const gpu = await openGpu();
-const inputs = await readInputs();
+const inputs = await firstScene(values.recording);
 const bandwidth = await copyBandwidth(gpu);
 const table = new Table({
   head: [

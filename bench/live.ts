@@ -1,14 +1,13 @@
 import { existsSync } from 'node:fs';
 import { FrameCache } from '../src/live/frame-cache.js';
 import { LiveScene } from '../src/live/live-scene.js';
+import { toHalves } from '../src/model/probability-map.js';
 import { random } from '../src/random.js';
-import { openRecording } from '../src/sources/open.js';
 import { sumIncidences } from '../src/store/bin.js';
 import { footprintOf } from '../src/store/footprint.js';
 import type { Incidences } from '../src/store/incidences.js';
-import { seeds } from '../src/superpixels/seeds.js';
 import { type Figure, SAMPLE, SCANNET, SIZE } from './figure.js';
-import { madeUp } from './store.js';
+import { firstScene, madeUp } from './inputs.js';
 
 const CLASSES = 13;
 /** Frames that are timed at the end of a scene. */
@@ -84,19 +83,19 @@ async function closing(ready: number): Promise<{ picks: number; candidates: numb
 
 /** Incidences of so many frames, the recording's in turn, each from a camera moved at random. */
 async function* passes(count: number, seed: number): AsyncGenerator<[number, Incidences]> {
-  const recording = await openRecording(existsSync(SCANNET) ? SCANNET : SAMPLE);
-  const { scene } = recording.frames[0];
-  const entries = recording.frames.filter((entry) => entry.scene === scene);
-  const frames = await Promise.all(entries.map((entry) => recording.read(entry, SIZE)));
+  const inputs = await firstScene(existsSync(SCANNET) ? SCANNET : SAMPLE);
+  const maps = inputs.map((_, i) => ({
+    ...SIZE,
+    classes: CLASSES,
+    data: toHalves(madeUp(SIZE, CLASSES, i)),
+  }));
   const next = random(seed);
-  const cut = frames.map((frame) => seeds(frame.colour, frame));
-  const maps = frames.map((frame, i) => madeUp(frame, CLASSES, i));
   for (let i = 0; i < count; i++) {
-    const frame = frames[i % frames.length];
+    const { frame, superpixels } = inputs[i % inputs.length];
     const cameraToWorld = frame.cameraToWorld.map((x, at) =>
       at % 4 === 3 && at < 12 ? x + 0.1 * (next() - 0.5) : x,
     );
-    const places = footprintOf({ ...frame, cameraToWorld }, cut[i % frames.length], 0.02);
-    yield [i, sumIncidences(places, maps[i % frames.length])];
+    const places = footprintOf({ ...frame, cameraToWorld }, superpixels, 0.02);
+    yield [i, sumIncidences(places, maps[i % maps.length])];
   }
 }

@@ -1,15 +1,11 @@
 import { existsSync } from 'node:fs';
-import type { Frame } from '../src/frame.js';
-import { type ProbabilityMap, toHalves } from '../src/model/probability-map.js';
-import { random } from '../src/random.js';
-import { openRecording } from '../src/sources/open.js';
+import { toHalves } from '../src/model/probability-map.js';
 import { sumIncidences } from '../src/store/bin.js';
 import { CpuPointStore } from '../src/store/cpu-point-store.js';
 import { footprintOf } from '../src/store/footprint.js';
 import type { Incidences } from '../src/store/incidences.js';
-import { seeds } from '../src/superpixels/seeds.js';
-import type { Superpixels } from '../src/superpixels/superpixels.js';
 import { type Figure, SAMPLE, SCANNET, SIZE } from './figure.js';
+import { firstScene, madeUp } from './inputs.js';
 
 /** Binning, integrating and scoring, on one core, with few frames and with many. */
 export async function benchStore(): Promise<Figure[]> {
@@ -36,14 +32,12 @@ export async function benchStore(): Promise<Figure[]> {
 
 /** Real frames, over and over until there are enough; probabilities are made up, which costs the same. */
 async function timeStore(count: number, classes: number) {
-  const recording = await openRecording(existsSync(SCANNET) ? SCANNET : SAMPLE);
-  const scene = recording.frames[0].scene;
-  const entries = recording.frames.filter((entry) => entry.scene === scene);
-  const frames: { frame: Frame; superpixels: Superpixels; map: ProbabilityMap }[] = [];
-  for (const [i, entry] of entries.entries()) {
-    const frame = await recording.read(entry, SIZE);
-    frames.push({ frame, superpixels: seeds(frame.colour, frame), map: madeUp(frame, classes, i) });
-  }
+  const inputs = await firstScene(existsSync(SCANNET) ? SCANNET : SAMPLE);
+  const frames = inputs.map(({ frame, superpixels }, i) => ({
+    frame,
+    superpixels,
+    map: { ...SIZE, classes, data: toHalves(madeUp(SIZE, classes, i)) },
+  }));
   const store = new CpuPointStore(classes);
   const kept: Incidences[] = [];
   const spent = { bin: 0, integrate: 0, score: 0, rows: 0 };
@@ -62,18 +56,4 @@ async function timeStore(count: number, classes: number) {
   }
   for (let i = 0; i < count; i++) await clock('score', () => store.score(kept[i % kept.length]));
   return spent;
-}
-
-export function madeUp({ width, height }: Frame, classes: number, seed: number): ProbabilityMap {
-  const next = random(seed);
-  const values = new Float32Array(width * height * classes);
-  for (let at = 0; at < values.length; at += classes) {
-    let sum = 0;
-    for (let c = 0; c < classes; c++) {
-      values[at + c] = next() ** 6 + 1e-6;
-      sum += values[at + c];
-    }
-    for (let c = 0; c < classes; c++) values[at + c] /= sum;
-  }
-  return { width, height, classes, data: toHalves(values) };
 }

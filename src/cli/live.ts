@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { tap } from 'rxjs';
 import { UserError } from '../errors.js';
+import { KEYFRAME_DEFAULTS } from '../live/keyframe-options.js';
 import type { LiveSource, SourceCounts } from '../live/live-source.js';
 import type { Monitor } from '../stages/monitor.js';
 import { addRunOptions, givenRunOptions, number } from './options.js';
@@ -70,9 +71,19 @@ export function live(command: Command, monitor: Monitor, signal: AbortSignal): v
       'how long a superpixel may be asked for after its frame came: none, 10min or 500frames',
       'none',
     )
-    .option('--move <metres>', 'a frame is still, and left out, within this …', number, 0.05)
-    .option('--turn <degrees>', '… and within this of an earlier one', number, 5)
-    .option('--sharpness <share>', 'a frame below this is blurred, and left out; 0 = none is', number, 0.35);
+    .option(
+      '--move <metres>',
+      'a frame is still, and left out, within this …',
+      number,
+      KEYFRAME_DEFAULTS.move,
+    )
+    .option('--turn <degrees>', '… and within this of an earlier one', number, KEYFRAME_DEFAULTS.turn)
+    .option(
+      '--sharpness <share>',
+      'a frame below this is blurred, and left out; 0 = none is',
+      number,
+      KEYFRAME_DEFAULTS.sharpness,
+    );
   addRunOptions(command, [
     ...(['model', 'budget', 'draws', 'voxel', 'superpixelCount'] as const),
     ...(['format', 'size', 'seed', 'backend', 'workers'] as const),
@@ -152,9 +163,9 @@ async function sourceOf(
   return {
     path,
     open: async () => {
-      const classes = (typeof model === 'string' && (await loaded.readClassNames(model))) || [];
+      const classes = model == null ? undefined : await loaded.readClassNames(model);
       const recording = await loaded.LiveRecording.open(path, {
-        classes,
+        ...(classes ? { classes } : {}),
         onStored: (frame) => gate.keep(frame),
       });
       source = new loaded.NetworkSource(recording, {

@@ -1,11 +1,13 @@
 import { EntropyIndex } from '../selection/entropy-index.js';
 import { OverlapIndex } from '../selection/overlap-index.js';
 import { PriorityQueue } from '../selection/priority-queue.js';
+import { frameOf } from '../selection/superpixel-rows.js';
 import { CpuPointStore, type IntegratedFrame } from '../store/cpu-point-store.js';
 import type { Incidences } from '../store/incidences.js';
 import type { SuperpixelScores } from '../store/point-store.js';
 import type { PickRow } from '../tables/schemas.js';
 import { FrameCache } from './frame-cache.js';
+import { OneAtATime } from './one-at-a-time.js';
 
 /** A superpixel of a scene, by the names that people and tables use. */
 export interface SuperpixelName {
@@ -88,7 +90,7 @@ export class LiveScene {
   #divergences = new Float32Array(1024).fill(Number.NaN);
   /** What comes next as things stand; undefined where they have changed. */
   #plan: Plan | undefined;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #calls = new OneAtATime();
 
   /**
    * @param name of the scene
@@ -123,7 +125,7 @@ export class LiveScene {
    * @throws BadFrameError, and changes nothing, as `PointStore.integrate`
    */
   add(frame: string, incidences: Incidences, model: string): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#calls.run(async () => {
       if (this.#byId.has(frame)) return;
       await this.#append(frame, incidences, model);
       this.#refresh();
@@ -137,7 +139,7 @@ export class LiveScene {
    * @throws BadFrameError, and changes nothing, as `PointStore.integrate`
    */
   replace(frame: string, incidences: Incidences, model: string, keep: () => Promise<void>): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#calls.run(async () => {
       const known = this.#byId.get(frame);
       if (known === undefined) throw new Error(`${this.#keyOf(frame)} is not in the scene`);
       await this.#replace(known, incidences, model);
@@ -148,7 +150,7 @@ export class LiveScene {
 
   /** Marks superpixels as asked for or labelled: neither they nor what shows the same surface is asked for again. */
   markDone(superpixels: Iterable<SuperpixelName>): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#calls.run(async () => {
       for (const { frame, superpixel } of superpixels) {
         const known = this.#byId.get(frame);
         if (known === undefined || !(superpixel < known.pixels.length)) continue;
@@ -159,7 +161,7 @@ export class LiveScene {
 
   /** Takes the superpixels of frames out of the queue: they are asked for no more, though their surfaces may be. */
   expire(frames: Iterable<string>): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#calls.run(async () => {
       for (const id of frames) {
         const known = this.#byId.get(id);
         this.#plan = undefined;
@@ -172,7 +174,7 @@ export class LiveScene {
 
   /** What it takes to have the scene again by `wake`, but for the incidences. */
   rest(): Promise<RestingScene> {
-    return this.#inTurn(async () => ({
+    return this.#calls.run(async () => ({
       frames: this.#frames.map(({ id, model, first, pixels }) => ({
         id,
         model,
@@ -202,7 +204,7 @@ export class LiveScene {
 
   /** View entropy of the next pick's trigger, nats; undefined where nothing is left. */
   nextEntropy(): Promise<number | undefined> {
-    return this.#inTurn(async () => (await this.#planned(1))?.picks[0]?.triggerEntropy);
+    return this.#calls.run(async () => (await this.#planned(1))?.picks[0]?.triggerEntropy);
   }
 
   /**
@@ -210,7 +212,7 @@ export class LiveScene {
    * incidences of frames that see the surface, where they are not in memory.
    */
   next(): Promise<LivePick | undefined> {
-    return this.#inTurn(async () => {
+    return this.#calls.run(async () => {
       const pick = (await this.#planned(1)).picks.shift();
       if (pick === undefined) return undefined;
       for (const one of pick.gone) this.#queue.delete(one);
@@ -221,14 +223,14 @@ export class LiveScene {
 
   /** Has so many picks ready for `next`, as things stand: what there is to do before a window ends. */
   prepare(picks: number): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#calls.run(async () => {
       await this.#planned(picks);
     });
   }
 
   /** Both scores of a frame's superpixels now, as a batch over the scene's frames would give them. */
   score(frame: string): Promise<SuperpixelScores> {
-    return this.#inTurn(async () => {
+    return this.#calls.run(async () => {
       const known = this.#byId.get(frame);
       if (known === undefined) throw new Error(`${this.#keyOf(frame)} is not in the scene`);
       return this.#store!.score((await this.#integrated(known)).incidences);
@@ -344,7 +346,7 @@ export class LiveScene {
     const asked = new Map<SceneFrame, number[]>();
     for (const superpixel of superpixels) {
       if (!Number.isNaN(this.#divergences[superpixel])) continue;
-      const frame = this.#frameOf(superpixel);
+      const frame = frameOf(this.#frames, superpixel);
       const some = asked.get(frame) ?? [];
       some.push(superpixel - frame.first);
       asked.set(frame, some);
@@ -363,19 +365,8 @@ export class LiveScene {
     return `${this.name}/${frame}`;
   }
 
-  #frameOf(superpixel: number): SceneFrame {
-    let low = 0;
-    let high = this.#frames.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (this.#frames[middle].first <= superpixel) low = middle;
-      else high = middle - 1;
-    }
-    return this.#frames[low];
-  }
-
   #nameOf(superpixel: number): SuperpixelName {
-    const { id, first } = this.#frameOf(superpixel);
+    const { id, first } = frameOf(this.#frames, superpixel);
     return { frame: id, superpixel: superpixel - first };
   }
 
@@ -393,11 +384,5 @@ export class LiveScene {
       overlap_set: gone.length,
       model: this.#byId.get(picked.frame)!.model,
     };
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(work);
-    this.#turn = done.catch(() => {});
-    return done;
   }
 }

@@ -5,6 +5,7 @@ import type { Incidences } from '../store/incidences.js';
 import type { FrameId } from '../tables/frame-tables.js';
 import { FrameCache } from './frame-cache.js';
 import { type LivePick, LiveScene, type RestingScene, type SuperpixelName } from './live-scene.js';
+import { OneAtATime } from './one-at-a-time.js';
 
 /** Frames of scenes in memory together; those of a scene cost 0.2 to 0.4 MB each. */
 const MOST_FRAMES = 4000;
@@ -26,7 +27,7 @@ export class LiveScenes {
   readonly #read: (frame: FrameId) => Promise<Incidences>;
   readonly #cache: FrameCache;
   readonly #most: number;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #calls = new OneAtATime();
 
   /**
    * @param read reads the incidences of a frame that was added
@@ -53,7 +54,7 @@ export class LiveScenes {
    * @throws BadFrameError as the scene's store
    */
   add(frame: FrameId, incidences: Incidences, model: string): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#calls.run(async () => {
       const scene = await this.#scene(frame.scene);
       // The scene that a frame came to last is the last to be laid to rest.
       this.#awake.delete(frame.scene);
@@ -65,26 +66,26 @@ export class LiveScenes {
 
   /** See `LiveScene.replace`. */
   replace(frame: FrameId, incidences: Incidences, model: string, keep: () => Promise<void>): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#calls.run(async () => {
       await (await this.#scene(frame.scene)).replace(frame.id, incidences, model, keep);
     });
   }
 
   markDone(scene: string, superpixels: readonly SuperpixelName[]): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#calls.run(async () => {
       await (await this.#scene(scene)).markDone(superpixels);
     });
   }
 
   expire(scene: string, frames: readonly string[]): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#calls.run(async () => {
       await (await this.#scene(scene)).expire(frames);
     });
   }
 
   /** Has so many picks of each scene in memory ready: what there is to do before a window ends. */
   prepare(picks: number): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#calls.run(async () => {
       for (const scene of this.#awake.values()) await scene.prepare(picks);
     });
   }
@@ -95,7 +96,7 @@ export class LiveScenes {
    * goes first.
    */
   pick(meter: BudgetMeter): Promise<LivePick[]> {
-    return this.#inTurn(async () => {
+    return this.#calls.run(async () => {
       const { names } = this;
       const heads = new PriorityQueue();
       const peek = async (i: number) => {
@@ -143,11 +144,5 @@ export class LiveScenes {
       this.#awake.delete(name);
       frames -= scene.frames;
     }
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(work);
-    this.#turn = done.catch(() => {});
-    return done;
   }
 }

@@ -46,13 +46,13 @@ export class SuperpixelRows {
 
   /** Numbers of the first superpixel of the given one's frame and of the next frame. */
   frameOf(superpixel: number): readonly [first: number, next: number] {
-    const { first, start } = this.#find(superpixel);
+    const { first, start } = frameOf(this.#frames, superpixel);
     return [first, first + start.length - 1];
   }
 
   /** Reads a superpixel's rows into `voxels` and `pixels`. */
   read(superpixel: number): void {
-    const { first, start, rows } = this.#find(superpixel);
+    const { first, start, rows } = frameOf(this.#frames, superpixel);
     const end = start[superpixel - first + 1];
     let at = start[superpixel - first];
     // A row takes two bytes or more.
@@ -79,17 +79,18 @@ export class SuperpixelRows {
     }
     this.count = count;
   }
+}
 
-  #find(superpixel: number): FrameRows {
-    let low = 0;
-    let high = this.#frames.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (this.#frames[middle].first <= superpixel) low = middle;
-      else high = middle - 1;
-    }
-    return this.#frames[low];
+/** The frame of a superpixel, by number. @param frames in the order of their first superpixels' numbers */
+export function frameOf<T extends { readonly first: number }>(frames: readonly T[], superpixel: number): T {
+  let low = 0;
+  let high = frames.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1;
+    if (frames[middle].first <= superpixel) low = middle;
+    else high = middle - 1;
   }
+  return frames[low];
 }
 
 function encode(

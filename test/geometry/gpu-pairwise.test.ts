@@ -15,25 +15,12 @@ import { toHalves } from '../../src/model/probability-map.js';
 import { random, seedOf } from '../../src/random.js';
 import { openRecording } from '../../src/sources/open.js';
 import { gpu, where } from '../store/gpu-setting.js';
+import { view } from './two-pixels.js';
 
 const SCANNET = '../shared/data/scannet-sample';
 const SEVEN_SCENES = '../shared/data/7scenes-sample';
 /** Largest difference of scores, nats. */
 const NEAR = 1e-5;
-
-/** A 2×1 camera at x metres, looking down z at depth d, with f = 1 px so that its pixels are d metres apart. */
-function view(x: number, depths: [number, number], probabilities: number[]): View {
-  return {
-    frame: {
-      width: 2,
-      height: 1,
-      depth: Float32Array.from(depths),
-      intrinsics: { fx: 1, fy: 1, cx: 0, cy: 0 },
-      cameraToWorld: Float64Array.of(1, 0, 0, x, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1),
-    },
-    probabilities: { width: 2, height: 1, classes: 2, data: toHalves(Float32Array.from(probabilities)) },
-  };
-}
 
 /** A made-up map, of probabilities large and small. */
 function mapOf({ width, height }: Size, classes: number, seed: string): View['probabilities'] {

@@ -11,6 +11,8 @@ import { openRecording } from '../../src/sources/open.js';
 import type { FrameEntry } from '../../src/sources/recording.js';
 import { smallRecording, temporaryFolder } from '../sample.js';
 
+/** Takes every frame, however still or blurred. */
+const EVERY = ['--sharpness', '0', '--move', '0', '--turn', '0'];
 const CLI = 'dist/src/cli/main.js';
 
 let recording: string;
@@ -48,27 +50,13 @@ function live(
 
 test('viewal live plays a recording in windows, and the same call goes on without what was asked', async () => {
   const out = join(await temporaryFolder(), 'run');
-  const play = [
-    '--play',
-    recording,
-    '--rate',
-    'max',
-    '--model',
-    model,
-    '--out',
-    out,
-    '--move',
-    '0',
-    '--turn',
-    '0',
-  ];
-  const sharp = ['--sharpness', '0'];
-  const first = await live([...play, ...sharp, '--window', '3frames']);
+  const play = ['--play', recording, '--rate', 'max', '--model', model, '--out', out, ...EVERY];
+  const first = await live([...play, '--window', '3frames']);
   expect(first).toMatchObject({ code: 0, output: expect.stringContaining('6 of 6 frames. Windows are in ') });
   const windows = (await readdir(join(out, 'windows'))).length;
   expect(windows).toBeGreaterThanOrEqual(2);
   expect(first.output).toContain('Window 1, ');
-  const second = await live([...play, ...sharp, '--window', '100frames']);
+  const second = await live([...play, '--window', '100frames']);
   expect(second.code).toBe(0);
   if (second.output.includes('Window ')) expect(second.output).toContain(`Window ${windows + 1}, `);
   expect(second.output).not.toContain('Window 1, ');
@@ -80,20 +68,7 @@ test('viewal live watches a folder that grows, and ends with a last window when 
   await mkdir(growing);
   for (const file of ['recording.json', 'room-000'])
     await cp(join(recording, file), join(growing, file), { recursive: true });
-  const watch = [
-    '--watch',
-    growing,
-    '--model',
-    model,
-    '--out',
-    out,
-    '--sharpness',
-    '0',
-    '--move',
-    '0',
-    '--turn',
-    '0',
-  ];
+  const watch = ['--watch', growing, '--model', model, '--out', out, ...EVERY];
   let isCopied = false;
   let isStopped = false;
   const ended = await live([...watch, '--window', '3frames'], (output, child) => {
@@ -117,20 +92,7 @@ test('viewal live listens: what is sent is picked from, and a replay of the reco
   const messages = await Promise.all(sent.frames.map(async (entry) => encodeFrames([await captured(entry)])));
   let isSent = false;
   let isStopped = false;
-  const listen = [
-    '--listen',
-    '127.0.0.1:0',
-    '--model',
-    model,
-    '--out',
-    out,
-    '--sharpness',
-    '0',
-    '--move',
-    '0',
-    '--turn',
-    '0',
-  ];
+  const listen = ['--listen', '127.0.0.1:0', '--model', model, '--out', out, ...EVERY];
   let statuses: number[] = [];
   const ended = await live([...listen, '--window', '6frames'], (output, child) => {
     const [, url] = /and (http:\/\/\S+)\/frames/.exec(output) ?? [];
