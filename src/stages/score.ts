@@ -16,28 +16,34 @@ import type { ObservedScene, ScoredScene } from './scene.js';
  */
 export async function scoreScene(run: Run, scene: ObservedScene): Promise<ScoredScene> {
   const file = run.folder.sceneFile(SCORES.name, scene.name, 'parquet');
-  const known = await readParquet(file, SCORES, scene.keys.scores);
   const { name, entries, keys, frames, points } = scene;
-  if (known !== undefined) {
+  try {
+    const known = await readParquet(file, SCORES, keys.scores);
+    if (known !== undefined) return { name, entries, keys, frames, scores: known };
+    const used = frames.filter((frame) => frame.used);
+    const scores = await (run.options.views === 'pairwise' ? scorePairwiseFrames : scoreFromPoints)(
+      run,
+      scene,
+      used,
+    );
+    await writeParquet(file, SCORES, keys.scores, scores);
+    return { name, entries, keys, frames, scores };
+  } finally {
     points.close();
-    return { name, entries, keys, frames, scores: known };
   }
+}
 
-  const used = frames.filter((frame) => frame.used);
+async function scoreFromPoints(
+  run: Run,
+  scene: ObservedScene,
+  used: readonly FrameRow[],
+): Promise<ScoreRow[]> {
+  const { points } = scene;
   const { onGpu } = points;
-  const fromStore = async (store: PointStore) => scoreFrames(used, storeScorer(run, scene, store));
-  const rows =
-    run.options.views === 'pairwise'
-      ? await scorePairwiseFrames(run, scene, used)
-      : await gpuOrCpu(
-          run,
-          'Scores are computed',
-          onGpu && (async () => fromStore(await onGpu())),
-          async () => fromStore(await points.onCpu()),
-        );
-  points.close();
-  await writeParquet(file, SCORES, scene.keys.scores, rows);
-  return { name, entries, keys, frames, scores: rows };
+  const from = async (store: PointStore) => scoreFrames(used, storeScorer(run, scene, store));
+  return gpuOrCpu(run, 'Scores are computed', onGpu && (async () => from(await onGpu())), async () =>
+    from(await points.onCpu()),
+  );
 }
 
 async function scoreFrames(used: readonly FrameRow[], score: Scorer): Promise<ScoreRow[]> {
