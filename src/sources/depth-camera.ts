@@ -10,6 +10,8 @@ export interface DepthCamera {
   readonly depthScale: number;
   /** The greatest stored depth that is a measurement, inclusive; 0 never is one. */
   readonly greatestDepth: number;
+  /** Whether depth is the length of the ray to the surface instead of its z. */
+  readonly alongRay?: boolean;
   /** The files that say so, relative to the recording. */
   readonly files: readonly string[];
 }

@@ -14,6 +14,7 @@ export type Part = 'colour' | 'depth' | 'pose' | 'label' | 'superpixels';
 
 export const PARTS: readonly Part[] = ['colour', 'depth', 'pose', 'label', 'superpixels'];
 const NEEDED: readonly Part[] = ['colour', 'depth', 'pose'];
+const NEEDED_BESIDE_LIST: readonly Part[] = ['colour', 'depth'];
 
 export interface FrameId {
   readonly scene: string;
@@ -39,8 +40,28 @@ export interface FileLayout {
    * @throws BadFrameError where its files are no good: then no frame of the scene is
    */
   camera(scene: string): Promise<DepthCamera>;
+  /**
+   * Poses of a scene, for layouts that list them instead of keeping a file a frame; called once a scene.
+   * @throws BadFrameError where the list is no good: then no frame of the scene is
+   */
+  poses?(scene: string): Promise<ScenePoses>;
+  /** Whether the poses' list tells when frames were taken. */
+  readonly hasClock?: boolean;
   /** The class of a stored label, `IGNORE` for unlabelled, undefined where a label file cannot hold it. */
   classOf(stored: number): number | undefined;
+}
+
+/** The poses of a scene's frames, from a list. */
+export interface ScenePoses {
+  /** The list, relative to the recording. */
+  readonly file: string;
+  /**
+   * 4×4 row-major, camera to world, metres.
+   * @throws BadFrameError where the frame has none, or it is no good
+   */
+  pose(id: string): Float64Array;
+  /** When the frame was taken, seconds; where the layout has a clock. */
+  time?(id: string): number;
 }
 
 /** A usable frame and where its parts are. */
@@ -48,6 +69,8 @@ interface Listed {
   readonly entry: FrameEntry;
   readonly files: ReadonlyMap<Part, string>;
   readonly camera: DepthCamera;
+  /** Undefined where the pose has a file of its own. */
+  readonly poses: ScenePoses | undefined;
   /** Place among the frames of its scene, bad ones included. */
   readonly index: number;
 }
@@ -63,6 +86,7 @@ export interface GrowingRecording extends Recording {
   /** Forgets a frame, which a later listing may bring again. */
   forget(entry: FrameEntry): void;
   readPose(entry: FrameEntry): Promise<Float64Array>;
+  readTime(entry: FrameEntry): Promise<number>;
 }
 
 /**
@@ -73,8 +97,9 @@ export async function fileRecording(layout: FileLayout): Promise<Recording> {
   const recording = growingRecording(layout.path, layout.format);
   const { frames, bad } = await recording.extend(layout);
   if (frames.length === 0) throw new UserError(noUsableFrame(layout.path, bad));
-  const { labelledList, validationList } = layout;
-  return { ...recording, classes: layout.classes, bad, labelledList, validationList };
+  const { classes, labelledList, validationList, hasClock } = layout;
+  const { readTime, ...timeless } = recording;
+  return { ...timeless, ...(hasClock ? { readTime } : {}), classes, bad, labelledList, validationList };
 }
 
 /** A recording kept as files, of which none is known yet. @param path absolute */
@@ -121,10 +146,8 @@ export function growingRecording(path: string, format: string): GrowingRecording
       labelTable ??= new LabelTable(classes.length, classOf);
       return readFrame(path, labelTable, find(entry), size);
     },
-    async readPose(entry) {
-      const file = find(entry).files.get('pose')!;
-      return parsePose(new TextDecoder().decode(await readBytes(join(path, file), file)), file);
-    },
+    readPose: async (entry) => readPose(path, find(entry)),
+    readTime: async (entry) => timeOf(find(entry)),
     superpixelFile: (entry) => {
       const file = find(entry).files.get('superpixels');
       return file === undefined ? undefined : join(path, file);
@@ -143,10 +166,10 @@ const LOOKUPS = 64;
 
 async function list(layout: FileLayout): Promise<{ listed: Listed[]; bad: BadEntry[] }> {
   const frames = inOrder(layout.frames);
-  const cameras = new Map<string, Promise<SceneCamera>>();
-  const cameraOf = (scene: string): Promise<SceneCamera> => {
-    const known = cameras.get(scene) ?? sceneCamera(layout, scene);
-    cameras.set(scene, known);
+  const scenes = new Map<string, Promise<SceneFacts>>();
+  const factsOf = (scene: string): Promise<SceneFacts> => {
+    const known = scenes.get(scene) ?? sceneFacts(layout, scene);
+    scenes.set(scene, known);
     return known;
   };
   const listed: Listed[] = [];
@@ -156,7 +179,7 @@ async function list(layout: FileLayout): Promise<{ listed: Listed[]; bad: BadEnt
     const found = await Promise.all(
       frames.slice(start, start + LOOKUPS).map(async (frame) => {
         try {
-          return await lookUp(layout, frame, await cameraOf(frame.scene));
+          return await lookUp(layout, frame, await factsOf(frame.scene));
         } catch (error) {
           if (!(error instanceof BadFrameError)) throw error;
           return { ...frame, file: error.file, reason: error.reason };
@@ -173,33 +196,35 @@ async function list(layout: FileLayout): Promise<{ listed: Listed[]; bad: BadEnt
   return { listed, bad };
 }
 
-/** A scene's camera and the stamps of the files that describe it, or why there is none. */
-type SceneCamera = { camera: DepthCamera; stamps: string } | BadFrameError;
+/** What a scene's frames share, with the stamps of the files that describe the camera, or why there is none. */
+type SceneFacts = { camera: DepthCamera; stamps: string; poses: ScenePoses | undefined } | BadFrameError;
 
-async function sceneCamera(layout: FileLayout, scene: string): Promise<SceneCamera> {
+async function sceneFacts(layout: FileLayout, scene: string): Promise<SceneFacts> {
   try {
     const camera = await layout.camera(scene);
-    return { camera, stamps: await stampsOf(layout.path, camera.files) };
+    return {
+      camera,
+      stamps: await stampsOf(layout.path, camera.files),
+      poses: await layout.poses?.(scene),
+    };
   } catch (error) {
     if (error instanceof BadFrameError) return error;
     throw error;
   }
 }
 
-/** @throws BadFrameError where a needed file is missing, or is no file */
-async function lookUp(
-  layout: FileLayout,
-  frame: FrameId,
-  scene: SceneCamera,
-): Promise<Omit<Listed, 'index'>> {
+/** @throws BadFrameError where a needed file is missing, or is no file, or the frame has no pose */
+async function lookUp(layout: FileLayout, frame: FrameId, scene: SceneFacts): Promise<Omit<Listed, 'index'>> {
   const files = new Map<Part, string>();
+  const needed = layout.poses === undefined ? NEEDED : NEEDED_BESIDE_LIST;
   for (const part of PARTS) {
     const names = layout.fileNames(part, frame);
     const file = names.find((name) => layout.present.has(name));
     if (file !== undefined) files.set(part, file);
-    else if (NEEDED.includes(part)) throw missing(names);
+    else if (needed.includes(part)) throw missing(names);
   }
   if (scene instanceof BadFrameError) throw scene;
+  const { camera, poses } = scene;
   const stampOf = (parts: readonly Part[]) =>
     stampsOf(
       layout.path,
@@ -208,10 +233,12 @@ async function lookUp(
   const entry = {
     ...frame,
     labelled: files.has('label'),
-    fingerprint: stampDigest((await stampOf(NEEDED)) + scene.stamps),
+    fingerprint: stampDigest(
+      (await stampOf(needed)) + scene.stamps + (poses?.pose(frame.id).join(' ') ?? ''),
+    ),
     labelFingerprint: files.has('label') ? stampDigest(await stampOf(['label'])) : '',
   };
-  return { entry, files, camera: scene.camera };
+  return { entry, files, camera, poses };
 }
 
 function missing([file = '', ...others]: readonly string[]): BadFrameError {
@@ -234,16 +261,22 @@ export function inOrder<T extends FrameId>(frames: readonly T[]): T[] {
   return keyed.map(({ frame }) => frame);
 }
 
-async function readFrame(
-  path: string,
-  labelTable: LabelTable,
-  { entry, files, camera, index }: Listed,
-  size: Size,
-): Promise<Frame> {
+function timeOf({ entry, poses, index }: Listed): number {
+  return poses?.time?.(entry.id) ?? index;
+}
+
+async function readPose(path: string, { entry, files, poses }: Listed): Promise<Float64Array> {
+  if (poses !== undefined) return poses.pose(entry.id);
+  const file = files.get('pose')!;
+  return parsePose(new TextDecoder().decode(await readBytes(join(path, file), file)), file);
+}
+
+async function readFrame(path: string, labelTable: LabelTable, listed: Listed, size: Size): Promise<Frame> {
+  const { entry, files, camera } = listed;
   const bytesOf = (part: Part) => readBytes(join(path, files.get(part)!), files.get(part)!);
   const grey = async (part: Part) => decodeGrey(await bytesOf(part), files.get(part)!);
   const [pose, depthImage, colourImage, labelImage] = await allInOrder([
-    bytesOf('pose').then((bytes) => parsePose(new TextDecoder().decode(bytes), files.get('pose')!)),
+    readPose(path, listed),
     grey('depth'),
     bytesOf('colour').then((bytes) => decodeColour(bytes, files.get('colour')!)),
     entry.labelled ? grey('label') : undefined,
@@ -253,13 +286,14 @@ async function readFrame(
     {
       scene: entry.scene,
       id: entry.id,
-      timestamp: index,
+      timestamp: timeOf(listed),
       colour: { ...colourImage, file: files.get('colour')! },
       depth: {
         ...depthImage,
         file: files.get('depth')!,
         scale: camera.depthScale,
         greatest: camera.greatestDepth,
+        ...(camera.alongRay ? { alongRay: true } : {}),
       },
       intrinsics: camera.intrinsics,
       calibratedAt: {

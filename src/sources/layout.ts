@@ -10,6 +10,14 @@ export interface Layout {
   readonly needs: string;
   /** Whether a folder with these entries is meant to be of this layout. */
   matches(root: Folder): boolean;
+  /** For layouts that keep whole recordings in files: how their names end, such as `.sens`. */
+  readonly endings?: readonly string[];
+  /**
+   * Opens such a file.
+   * @param path absolute
+   * @throws UserError where it cannot be read, or no frame is usable
+   */
+  openFile?(path: string): Promise<Recording>;
   /**
    * @param path absolute
    * @throws UserError where it cannot be listed, its shared settings are no good, or no frame is usable

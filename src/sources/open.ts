@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { UserError } from '../errors.js';
 import { FORMATS, type Format } from './formats.js';
@@ -14,7 +15,7 @@ export const LAYOUTS: readonly Layout[] = [ownLayout, liveLayout, viewalLayout, 
 
 /**
  * Opens a recorded data set: lists its frames without decoding them.
- * @param path its folder
+ * @param path its folder or, in layouts that have such files, the file that holds it
  * @throws UserError where there is no such folder, it cannot be read, its layout is unknown or another than asked
  * for, or not one frame is usable
  */
@@ -25,6 +26,7 @@ export async function openRecording(
   if (!FORMATS.includes(format)) {
     throw new UserError(`There is no format "${format}": expected one of ${FORMATS.join(', ')}.`);
   }
+  if (await isFile(path)) return openFile(path, format);
   const root = await listFolder(resolve(path));
   if (root.files.length + root.folders.length === 0) {
     throw new UserError(`${path} is empty: expected the folder of a recording.`);
@@ -35,4 +37,25 @@ export async function openRecording(
   const needs = asked.map((known) => `${known.needs} (${known.name})`).join(', or ');
   const layoutName = format === 'auto' ? 'any known layout' : `the ${format} layout`;
   throw new UserError(`${path} is not in ${layoutName}: expected ${needs}.`);
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile(),
+    () => false, // listing the folder says why
+  );
+}
+
+function openFile(path: string, format: Format): Promise<Recording> {
+  const known = LAYOUTS.filter(({ name, openFile }) => openFile && (format === 'auto' || name === format));
+  const layout = known.find(({ endings = [] }) =>
+    endings.some((ending) => path.toLowerCase().endsWith(ending)),
+  );
+  if (layout?.openFile !== undefined) return layout.openFile(resolve(path));
+  const endings = known.flatMap(({ name, endings = [] }) => endings.map((ending) => `${ending} (${name})`));
+  throw new UserError(
+    endings.length === 0
+      ? `${path} is a file: expected the folder of a recording.`
+      : `${path} is a file: expected the folder of a recording, or a file that ends in ${endings.join(', ')}.`,
+  );
 }

@@ -26,7 +26,7 @@ export interface BadEntry {
 
 /** A recorded data set with random access to its frames. */
 export interface Recording {
-  /** Absolute path of its folder. */
+  /** Absolute path of its folder, or of its file where the whole recording is one. */
   readonly path: string;
   /** Name of the layout, as given to `--format`. */
   readonly format: string;

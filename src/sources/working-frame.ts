@@ -1,6 +1,7 @@
 import { BadFrameError } from '../errors.js';
 import { type Frame, IGNORE, type Intrinsics, type Size } from '../frame.js';
 import type { GreyImage } from './grey-image.js';
+import { zOfRayLength } from './ray-length.js';
 import { averageColour, intrinsicsAtWorkingSize, requireSameShape, sampleNearest } from './working-size.js';
 
 /** What a message calls an image. */
@@ -17,6 +18,8 @@ export interface StoredDepth extends Size {
   readonly scale: number;
   /** The greatest stored value that is a measurement, inclusive. */
   readonly greatest: number;
+  /** Whether values are lengths of the rays to the surface instead of its z. */
+  readonly alongRay?: boolean;
 }
 
 /** A frame's images, decoded, each at its own size. */
@@ -47,6 +50,8 @@ export function atWorkingSize(source: SourceFrame, labelTable: LabelTable, size:
     requireSameShape(label.file, label, depth, depth.file);
     labels = sampleNearest(labelTable.classesOf(label, label.file), label, size);
   }
+  const intrinsics = intrinsicsAtWorkingSize(source.intrinsics, calibratedAt, depth, size);
+  const metric = metres(depth, depth.file, size);
   return {
     scene,
     id,
@@ -54,8 +59,8 @@ export function atWorkingSize(source: SourceFrame, labelTable: LabelTable, size:
     width: size.width,
     height: size.height,
     colour: averageColour(colour.data, colour, size),
-    depth: metres(depth, depth.file, size),
-    intrinsics: intrinsicsAtWorkingSize(source.intrinsics, calibratedAt, depth, size),
+    depth: depth.alongRay ? zOfRayLength(metric, size, intrinsics) : metric,
+    intrinsics,
     cameraToWorld,
     labels,
   };
