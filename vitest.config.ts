@@ -1,10 +1,12 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { UnfinishedFiles } from './test/unfinished-files.js';
 
 export default defineConfig({
   test: {
     globalSetup: 'test/temporary-folder.ts',
+    reporters: ['default', new UnfinishedFiles()],
     setupFiles: 'test/same-cases.ts',
     // Weights that this user has imported must not make tests come out otherwise.
     env: { VIEWAL_CACHE: join(tmpdir(), `viewal-no-cache-${process.pid}`) },
