@@ -29,12 +29,12 @@ import { skipBadFrames } from '../src/operators/skip-bad-frames.js';
 import { type WindowLength, windowEnds } from '../src/operators/window-ends.js';
 import type { FrameEntry } from '../src/sources/recording.js';
 import { observeAnew, observeLive, storedIncidences } from '../src/stages/live-frames.js';
+import { liveLabelTable, windowTable } from '../src/stages/live-tables.js';
 import { inFlight } from '../src/stages/observe.js';
 import type { Run } from '../src/stages/run.js';
 import type { ProbabilitySource } from '../src/stages/segmentation.js';
 import { budgetMeter } from '../src/stages/select.js';
-import { readWindows, writeWindow } from '../src/stages/windows.js';
-import type { BinnedFrame } from '../src/tables/frame-tables.js';
+import type { BinnedFrame, FrameId } from '../src/tables/frame-tables.js';
 import type { WindowRow } from '../src/tables/schemas.js';
 
 export interface LiveOptions {
@@ -57,12 +57,28 @@ export interface LiveInput {
    * The caller closes them.
    */
   readonly networks?: Observable<ProbabilitySource>;
-  /** Superpixels that people have labelled: their surfaces are asked for no more. */
-  readonly labels?: Observable<{ readonly scene: string; readonly superpixels: readonly SuperpixelName[] }>;
+  /** Superpixels that people label from now on, which are stored already: their surfaces are asked for no more. */
+  readonly labels?: Observable<readonly SuperpixelOfScene[]>;
+  /** Kept current; empty at the beginning. Made here if not given. */
+  readonly scenes?: LiveScenes;
+}
+
+/** A superpixel, by the names that tables use. */
+export type SuperpixelOfScene = SuperpixelName & { readonly scene: string };
+
+/** What happened. */
+export type LiveEvent = LiveFrame | LiveWindow;
+
+/** A frame is in its scene, or has been looked at anew by another network. */
+export interface LiveFrame extends FrameId {
+  readonly type: 'frame';
+  /** Key of the network that looked at it. */
+  readonly model: string;
 }
 
 /** What was picked at the end of a window, best first; never empty. */
 export interface LiveWindow {
+  readonly type: 'window';
   /** From 1, through all runs in the folder. */
   readonly window: number;
   readonly rows: readonly WindowRow[];
@@ -86,22 +102,28 @@ const READY = 10;
  */
 export function live(
   run: Run,
-  { source, network: first, networks = EMPTY, labels = EMPTY }: LiveInput,
+  { source, network: first, networks = EMPTY, labels = EMPTY, scenes = liveScenes(run) }: LiveInput,
   { window, horizon, scheduler = asyncScheduler }: LiveOptions,
-): Observable<LiveWindow> {
-  return defer(async () => readWindows(run)).pipe(
-    concatMap((earlier) => {
-      const scenes = new LiveScenes((frame) => storedIncidences(run, frame));
+): Observable<LiveEvent> {
+  const windows = windowTable(run);
+  const earlier = async () => ({
+    picked: await windows.readAll(),
+    labelled: await liveLabelTable(run).readAll(),
+  });
+  return defer(earlier).pipe(
+    concatMap(({ picked: pickedBefore, labelled }) => {
       const age = horizon && new Horizon(horizon);
-      const asked = askedBefore(earlier.rows);
-      let number = earlier.last;
+      const asked: Asked = new Map();
+      note(asked, pickedBefore.rows);
+      note(asked, labelled.rows);
+      let number = pickedBefore.last;
       let network = first;
       let picked: Promise<unknown> = Promise.resolve();
       /** Frames in the order in which they came, with the network that looked at them last. */
       const seen: { readonly entry: FrameEntry; model: string }[] = [];
 
       const skip = ({ scene, id }: FrameEntry) =>
-        skipBadFrames<BinnedFrame>((error) => run.monitor.warn(`skipped ${scene}/${id}: ${error.message}`));
+        skipBadFrames<LiveFrame>((error) => run.monitor.warn(`skipped ${scene}/${id}: ${error.message}`));
       const turns = new Turns();
       const frames = pull(source.arrivals(), inFlight(run), (entry) => {
         const by = network;
@@ -111,7 +133,7 @@ export function live(
           await scenes.markDone(frame.scene, asked.get(frameName(frame)) ?? []);
           seen.push({ entry, model: by.key });
           age?.add(frame, scheduler.now());
-          return frame;
+          return { type: 'frame', scene: frame.scene, id: frame.id, model: by.key } as const;
         });
         // Among equals the frame that came first goes first, whichever was looked at first.
         return of(entry).pipe(observeLive(run, by), turns.inTurn(add), skip(entry));
@@ -127,7 +149,7 @@ export function live(
               observeAnew(run, by),
               concatMap(async (anew) => {
                 await scenes.replace(anew, anew.incidences, by.key, () => anew.keep());
-                return anew;
+                return { type: 'frame', scene: anew.scene, id: anew.id, model: by.key } as const;
               }),
               skip(frame.entry),
               // One that cannot be looked at is not tried again.
@@ -143,11 +165,11 @@ export function live(
         for (const [scene, expired] of age?.takeExpired(scheduler.now()) ?? [])
           await scenes.expire(scene, expired);
         const picks = await scenes.pick(budgetMeter(run));
-        if (picks.length === 0) return { window: number, rows: [] };
+        if (picks.length === 0) return { type: 'window', window: number, rows: [] };
         number++;
         const rows = picks.map((row, i) => ({ window: number, rank: i + 1, ...row }));
-        await writeWindow(run, number, rows);
-        return { window: number, rows };
+        await windows.write(number, rows);
+        return { type: 'window', window: number, rows };
       };
       const pick = () => {
         const now = pickNow();
@@ -157,23 +179,23 @@ export function live(
 
       return frames.pipe(
         connect((come) => {
-          const aside = merge(
-            networks.pipe(
-              tap((next) => {
-                network = next;
-              }),
-              // Frames that were on their way when it changed come later, and are looked at anew then.
-              switchMap((by) =>
-                come.pipe(
-                  startWith(undefined),
-                  exhaustMap(() => renew(by)),
-                ),
+          const anew = networks.pipe(
+            tap((next) => {
+              network = next;
+            }),
+            // Frames that were on their way when it changed come later, and are looked at anew then.
+            switchMap((by) =>
+              come.pipe(
+                startWith(undefined),
+                exhaustMap(() => renew(by)),
               ),
             ),
+          );
+          const aside = merge(
             labels.pipe(
-              concatMap(({ scene, superpixels }) => {
-                note(asked, scene, superpixels);
-                return scenes.markDone(scene, superpixels);
+              concatMap(async (labelled) => {
+                note(asked, labelled);
+                for (const superpixel of labelled) await scenes.markDone(superpixel.scene, [superpixel]);
               }),
             ),
             come.pipe(
@@ -181,16 +203,22 @@ export function live(
               concatMap(() => scenes.prepare(READY)),
             ),
           ).pipe(ignoreElements());
-          const windows = come.pipe(
+          const ends = come.pipe(
             windowEnds(window, scheduler),
             concatMap(pick),
             filter(({ rows }) => rows.length > 0),
           );
-          return merge(aside.pipe(takeUntil(come.pipe(ignoreElements(), endWith('over')))), windows);
+          const over = come.pipe(ignoreElements(), endWith('over'));
+          return merge(merge(anew, aside).pipe(takeUntil(over)), come, ends);
         }),
       );
     }),
   );
+}
+
+/** The scenes of a live run, whose frames are read from its tables. */
+export function liveScenes(run: Run): LiveScenes {
+  return new LiveScenes((frame) => storedIncidences(run, frame));
 }
 
 /** What `next` gives, until it gives nothing. */
@@ -201,14 +229,8 @@ function* repeated<T>(next: () => T | undefined): Generator<T> {
 /** Superpixels that were picked by earlier runs in the folder or are labelled, by frame: frames may come after their labels. */
 type Asked = Map<string, SuperpixelName[]>;
 
-function askedBefore(rows: readonly WindowRow[]): Asked {
-  const asked: Asked = new Map();
-  for (const row of rows) note(asked, row.scene, [row]);
-  return asked;
-}
-
-function note(asked: Asked, scene: string, superpixels: readonly SuperpixelName[]): void {
-  for (const { frame, superpixel } of superpixels) {
+function note(asked: Asked, superpixels: readonly SuperpixelOfScene[]): void {
+  for (const { scene, frame, superpixel } of superpixels) {
     const name = frameName({ scene, id: frame });
     asked.set(name, [...(asked.get(name) ?? []), { frame, superpixel }]);
   }

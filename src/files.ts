@@ -53,6 +53,16 @@ export async function writeFileAtomically(path: string, content: Uint8Array | st
   });
 }
 
+/** Makes a file's content outlast a power failure, whoever wrote it. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
 /**
  * Makes what was made and renamed in a folder outlast a power failure: until then only the files' contents do.
  * Windows has no such call and needs none.

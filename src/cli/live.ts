@@ -115,9 +115,10 @@ Examples:
         const windows = loaded.live(run, { source, network }, { window, ...(horizon ? { horizon } : {}) });
         await windows
           .pipe(
-            tap(({ window: number, rows }) => {
-              console.log(`Window ${number}, ${said(source.counts)}:`);
-              console.log(loaded.pickTable(rows));
+            tap((event) => {
+              if (event.type !== 'window') return;
+              console.log(`Window ${event.window}, ${said(source.counts)}:`);
+              console.log(loaded.pickTable(event.rows));
             }),
           )
           .forEach(() => {});

@@ -110,6 +110,11 @@ export class LiveScene {
     return this.#frames.length;
   }
 
+  /** The frame that came last; undefined where none did. */
+  get newest(): string | undefined {
+    return this.#frames.at(-1)?.id;
+  }
+
   /** Superpixels that may be asked for. */
   get candidates(): number {
     return this.#queue.size;
@@ -241,14 +246,35 @@ export class LiveScene {
   entropies(frame: string): readonly LiveEntropy[] | undefined {
     const known = this.#byId.get(frame);
     if (known === undefined) return undefined;
-    return [...known.pixels].map((pixels, superpixel) => ({
-      frame,
-      superpixel,
-      pixels,
-      scoredPixels: this.#entropies.scoredPixels(known.first + superpixel),
-      viewEntropy: this.#entropies.viewEntropy(known.first + superpixel),
-      model: known.model,
-    }));
+    return Array.from(known.pixels, (_, superpixel) => this.#entropyOf(known, known.first + superpixel));
+  }
+
+  /** The superpixels that may be asked for with the highest view entropy now, so many, best first. */
+  best(count: number): readonly LiveEntropy[] {
+    const queue = this.#queue.clone();
+    const best: LiveEntropy[] = [];
+    for (let superpixel = queue.pop(); superpixel !== undefined; superpixel = queue.pop()) {
+      if (best.length >= count) break;
+      best.push(this.#entropyOf(frameOf(this.#frames, superpixel), superpixel));
+    }
+    return best;
+  }
+
+  /**
+   * The scene's points, as many as asked for at most: voxels spread evenly over the order in which they were first seen.
+   * @returns x, y, z (voxels, the middle of each) and view entropy (nats) of one point after another
+   */
+  points(most: number): Float32Array {
+    if (this.#store === undefined) return new Float32Array(0);
+    const { voxels } = this.#store;
+    const count = Math.min(voxels.count, most);
+    const points = new Float32Array(4 * count);
+    for (let i = 0; i < count; i++) {
+      const id = Math.floor((i * voxels.count) / count);
+      for (const axis of [0, 1, 2] as const) points[4 * i + axis] = voxels.coordinate(id, axis) + 0.5;
+      points[4 * i + 3] = this.#store.voxelEntropy(id);
+    }
+    return points;
   }
 
   /** Superpixels of other frames that show the same surface. */
@@ -359,6 +385,17 @@ export class LiveScene {
 
   #integrated({ id }: SceneFrame): Promise<IntegratedFrame> {
     return this.#cache.get(this.#keyOf(id), this.#store!, () => this.#read(id));
+  }
+
+  #entropyOf({ id, first, pixels, model }: SceneFrame, superpixel: number): LiveEntropy {
+    return {
+      frame: id,
+      superpixel: superpixel - first,
+      pixels: pixels[superpixel - first],
+      scoredPixels: this.#entropies.scoredPixels(superpixel),
+      viewEntropy: this.#entropies.viewEntropy(superpixel),
+      model,
+    };
   }
 
   #keyOf(frame: string): string {

@@ -14,6 +14,18 @@ const MOST_FRAMES = 4000;
 interface Resting {
   readonly scene: RestingScene;
   readonly nextEntropy: number | undefined;
+  readonly candidates: number;
+}
+
+/** What is known of a scene without waking it. */
+export interface SceneSummary {
+  readonly scene: string;
+  readonly frames: number;
+  /** Superpixels that may be asked for. */
+  readonly candidates: number;
+  /** The frame that came last. */
+  readonly newest: string | undefined;
+  readonly isAwake: boolean;
 }
 
 /**
@@ -44,6 +56,36 @@ export class LiveScenes {
     return [...this.#awake.keys(), ...this.#resting.keys()].sort();
   }
 
+  /** All scenes, the one that a frame came to last first. */
+  summaries(): readonly SceneSummary[] {
+    const resting = Array.from(
+      this.#resting,
+      ([
+        scene,
+        {
+          scene: { frames },
+          candidates,
+        },
+      ]) => ({
+        ...{ scene, candidates, frames: frames.length, newest: frames.at(-1)?.id, isAwake: false },
+      }),
+    );
+    const awake = Array.from(this.#awake, ([scene, { frames, candidates, newest }]) => ({
+      ...{ scene, candidates, frames, newest, isAwake: true },
+    }));
+    return [...resting, ...awake].reverse();
+  }
+
+  /** Looks at a scene, which is woken if it is at rest; undefined where there is none of the name. */
+  look<T>(name: string, at: (scene: LiveScene) => T): Promise<T | undefined> {
+    return this.#calls.run(async () => {
+      if (!this.#awake.has(name) && !this.#resting.has(name)) return undefined;
+      const found = at(await this.#scene(name));
+      await this.#makeRoom();
+      return found;
+    });
+  }
+
   /** Scenes in memory. */
   get awake(): ReadonlyMap<string, LiveScene> {
     return this.#awake;
@@ -71,8 +113,10 @@ export class LiveScenes {
     });
   }
 
+  /** See `LiveScene.markDone`; superpixels of frames that have not come yet are passed over. */
   markDone(scene: string, superpixels: readonly SuperpixelName[]): Promise<void> {
     return this.#calls.run(async () => {
+      if (!this.#awake.has(scene) && !this.#resting.has(scene)) return;
       await (await this.#scene(scene)).markDone(superpixels);
     });
   }
@@ -140,7 +184,10 @@ export class LiveScenes {
     for (const scene of this.#awake.values()) frames += scene.frames;
     for (const [name, scene] of this.#awake) {
       if (frames <= this.#most || this.#awake.size === 1) return;
-      this.#resting.set(name, { nextEntropy: await scene.nextEntropy(), scene: await scene.rest() });
+      const { candidates } = scene;
+      this.#resting.set(name, {
+        ...{ nextEntropy: await scene.nextEntropy(), scene: await scene.rest(), candidates },
+      });
       this.#awake.delete(name);
       frames -= scene.frames;
     }

@@ -213,6 +213,11 @@ export class CpuPointStore implements PointStore {
     return Math.round(entropy / ENTROPY_UNIT);
   }
 
+  /** View entropy of a voxel by itself, nats. */
+  voxelEntropy(id: number): number {
+    return this.viewEntropy(id, -1, -1) * ENTROPY_UNIT;
+  }
+
   /**
    * View divergence of some of a frame's superpixels, the mean over their pixels with depth; see `score`.
    * @param asked ids; all of them if not given

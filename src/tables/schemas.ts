@@ -188,6 +188,18 @@ export const WINDOWS = {
   },
 } as const satisfies ParquetSchema;
 
+export const LIVE_LABELS = {
+  name: 'live_labels',
+  rows: 'one a superpixel that a person labelled while frames came, in order of labelling; one file a message of labels',
+  columns: {
+    scene,
+    frame,
+    superpixel: { type: 'int', meaning: 'superpixel id within its frame' },
+    label: { type: 'int', meaning: 'its class, a place in the list of classes of the network' },
+    class: { type: 'string', meaning: "that class's name" },
+  },
+} as const satisfies ParquetSchema;
+
 export const HISTORY = {
   name: 'history',
   rows: 'one a training step; one file a run',
@@ -512,6 +524,7 @@ export type ScoreRow = Row<typeof SCORES>;
 export type PickRow = Row<typeof PICKS>;
 export type SelectionRow = Row<typeof SELECTIONS>;
 export type WindowRow = Row<typeof WINDOWS>;
+export type LiveLabelRow = Row<typeof LIVE_LABELS>;
 export type HistoryRow = Row<typeof HISTORY>;
 export type ValidationRow = Row<typeof VALIDATION>;
 export type MetricRow = Row<typeof METRICS>;
@@ -525,6 +538,7 @@ export const PARQUET_TABLES: readonly ParquetSchema[] = [
   PICKS,
   SELECTIONS,
   WINDOWS,
+  LIVE_LABELS,
   HISTORY,
   VALIDATION,
   METRICS,

@@ -1,7 +1,13 @@
 import { join } from 'node:path';
-import { EMPTY, lastValueFrom, map, of, take, tap, timer, toArray } from 'rxjs';
+import { EMPTY, filter, lastValueFrom, map, of, take, tap, timer, toArray } from 'rxjs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type LiveInput, type LiveOptions, type LiveWindow, live } from '../../pipelines/live.js';
+import {
+  type LiveEvent,
+  type LiveInput,
+  type LiveOptions,
+  type LiveWindow,
+  live,
+} from '../../pipelines/live.js';
 import { replay } from '../../pipelines/replay.js';
 import { Horizon } from '../../src/live/horizon.js';
 import type { LiveSource } from '../../src/live/live-source.js';
@@ -12,11 +18,11 @@ import { openRecording } from '../../src/sources/open.js';
 import type { FrameEntry } from '../../src/sources/recording.js';
 import { sceneKeys } from '../../src/stages/keys.js';
 import { openLiveRun } from '../../src/stages/live-run.js';
+import { windowTable } from '../../src/stages/live-tables.js';
 import { SILENT } from '../../src/stages/monitor.js';
 import { inFlight } from '../../src/stages/observe.js';
 import { openRun } from '../../src/stages/run.js';
 import { networkMaps } from '../../src/stages/segmentation.js';
-import { readWindows } from '../../src/stages/windows.js';
 import { readArrowMetadata } from '../../src/tables/arrow.js';
 import { QUICK, smallRecording, temporaryFolder } from '../sample.js';
 
@@ -52,6 +58,8 @@ beforeAll(async () => {
   out = await temporaryFolder();
 });
 
+const isWindow = (event: LiveEvent): event is LiveWindow => event.type === 'window';
+
 const whole = { by: 'frames', frames: 1000 } as const;
 
 async function run(
@@ -83,7 +91,7 @@ async function run(
   const network = await networkMaps(opened, model);
   try {
     const windows = await lastValueFrom(
-      live(opened, { source, network, labels }, options).pipe(take(most), toArray()),
+      live(opened, { source, network, labels }, options).pipe(filter(isWindow), take(most), toArray()),
     );
     return { windows, taken, warnings };
   } finally {
@@ -106,7 +114,7 @@ describe('a live run', () => {
     expect(network).toMatch(/^[0-9a-f]+$/);
     const { source } = await sourceOf(recording, (frames) => frames);
     const { run: again } = await openLiveRun(join(out, 'whole'), { model }, recording, async () => source);
-    expect(await readWindows(again)).toEqual({ last: 1, rows: windows[0]!.rows });
+    expect(await windowTable(again).readAll()).toEqual({ last: 1, rows: windows[0]!.rows });
     expect(window).toBe(1);
   });
 
@@ -156,6 +164,7 @@ describe('a live run', () => {
     let done = 0;
     const counted = await lastValueFrom(
       live(opened, { source, network }, { window: { by: 'frames', frames: 1 } }).pipe(
+        filter(isWindow),
         tap(() => {
           done++;
           most = Math.max(most, taken.length - done);
@@ -201,7 +210,7 @@ describe('a live run', () => {
         opened,
         { source: waiting, network: first, networks: timer(300).pipe(map(() => second)) },
         { window: whole },
-      ).pipe(toArray()),
+      ).pipe(filter(isWindow), toArray()),
     );
     await Promise.all([first.close(), second.close()]);
     const rows = windows.flatMap((window) => window.rows);
@@ -213,7 +222,9 @@ describe('a live run', () => {
       async () => source,
     );
     const network = await networkMaps(alone, other);
-    const expected = await lastValueFrom(live(alone, { source, network }, { window: whole }).pipe(toArray()));
+    const expected = await lastValueFrom(
+      live(alone, { source, network }, { window: whole }).pipe(filter(isWindow), toArray()),
+    );
     await network.close();
     expect(rows).toEqual(expected.flatMap((window) => window.rows));
   });
@@ -222,7 +233,7 @@ describe('a live run', () => {
     const options = { window: whole };
     const { windows: before } = await run('unlabelled', options, { budget: '1000superpixels' });
     const { scene, frame, superpixel } = before[0]!.rows[0]!;
-    const labels = of({ scene, superpixels: [{ frame, superpixel }] });
+    const labels = of([{ scene, frame, superpixel }]);
     const { windows } = await run('labelled', options, { budget: '1000superpixels', labels });
     expect(named(before[0]!.rows)).toContain(`${scene}/${frame}/${superpixel}`);
     expect(named(windows[0]!.rows)).not.toContain(`${scene}/${frame}/${superpixel}`);
