@@ -20,6 +20,7 @@ import {
 } from 'rxjs';
 import { frameName } from '../src/frame.js';
 import { Horizon, type HorizonLength } from '../src/live/horizon.js';
+import type { LiveEvent, LiveFrame, LiveWindow } from '../src/live/live-event.js';
 import type { SuperpixelName } from '../src/live/live-scene.js';
 import { LiveScenes } from '../src/live/live-scenes.js';
 import type { LiveSource } from '../src/live/live-source.js';
@@ -34,8 +35,7 @@ import { inFlight } from '../src/stages/observe.js';
 import type { Run } from '../src/stages/run.js';
 import type { ProbabilitySource } from '../src/stages/segmentation.js';
 import { budgetMeter } from '../src/stages/select.js';
-import type { BinnedFrame, FrameId } from '../src/tables/frame-tables.js';
-import type { WindowRow } from '../src/tables/schemas.js';
+import type { BinnedFrame } from '../src/tables/frame-tables.js';
 
 export interface LiveOptions {
   /** When a window ends; its budget is the run's. */
@@ -65,24 +65,6 @@ export interface LiveInput {
 
 /** A superpixel, by the names that tables use. */
 export type SuperpixelOfScene = SuperpixelName & { readonly scene: string };
-
-/** What happened. */
-export type LiveEvent = LiveFrame | LiveWindow;
-
-/** A frame is in its scene, or has been looked at anew by another network. */
-export interface LiveFrame extends FrameId {
-  readonly type: 'frame';
-  /** Key of the network that looked at it. */
-  readonly model: string;
-}
-
-/** What was picked at the end of a window, best first; never empty. */
-export interface LiveWindow {
-  readonly type: 'window';
-  /** From 1, through all runs in the folder. */
-  readonly window: number;
-  readonly rows: readonly WindowRow[];
-}
 
 /** After so long without a frame there is time to get picks ready, milliseconds; and so many a scene. */
 const LULL = 50;

@@ -2,7 +2,7 @@
 
 export { type Compared, compare } from '../pipelines/compare.js';
 export { learn } from '../pipelines/learn.js';
-export { type LiveInput, type LiveOptions, type LiveWindow, live } from '../pipelines/live.js';
+export { type LiveInput, type LiveOptions, live } from '../pipelines/live.js';
 export { type Replayed, replay, scenePicks, selectAll } from '../pipelines/replay.js';
 export { infer, report, score, select } from '../pipelines/stages.js';
 export * from './errors.js';
@@ -18,6 +18,7 @@ export type { Region } from './labels/region.js';
 export { FolderSource, type FolderSourceOptions } from './live/folder-source.js';
 export { KEYFRAME_DEFAULTS, type KeyframeOptions } from './live/keyframe-options.js';
 export { KeyframeGate } from './live/keyframes.js';
+export type { LiveEvent, LiveFrame, LiveWindow } from './live/live-event.js';
 export { LiveScene } from './live/live-scene.js';
 export { LiveScenes } from './live/live-scenes.js';
 export type { LiveSource, SkipReason, SourceCounts } from './live/live-source.js';

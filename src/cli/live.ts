@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { tap } from 'rxjs';
+import { Subject } from 'rxjs';
 import { UserError } from '../errors.js';
 import { KEYFRAME_DEFAULTS } from '../live/keyframe-options.js';
+import type { LiveEvent } from '../live/live-event.js';
 import type { LiveSource, SourceCounts } from '../live/live-source.js';
+import type { LiveStatus } from '../live/live-status.js';
 import type { Monitor } from '../stages/monitor.js';
 import { addRunOptions, givenRunOptions, number } from './options.js';
 
@@ -27,15 +29,19 @@ const load = async () => ({
   ...(await import('../live/folder-source.js')),
   ...(await import('../live/keyframes.js')),
   ...(await import('../live/live-recording.js')),
+  ...(await import('../live/live-status.js')),
   ...(await import('../live/network-source.js')),
   ...(await import('../live/playback-source.js')),
   ...(await import('../live/window-options.js')),
   ...(await import('../model/inference/model-folder.js')),
+  ...(await import('../server/desk/desk.js')),
   ...(await import('../server/options.js')),
   ...(await import('../server/server.js')),
   ...(await import('../sources/open.js')),
+  ...(await import('../stages/live-labels.js')),
+  ...(await import('../stages/live-networks.js')),
+  ...(await import('../stages/live-pictures.js')),
   ...(await import('../stages/live-run.js')),
-  ...(await import('../stages/segmentation.js')),
   ...(await import('./summary.js')),
 });
 
@@ -47,13 +53,13 @@ export function live(command: Command, monitor: Monitor, signal: AbortSignal): v
     .addOption(
       new Option(
         '--listen <address>',
-        'frames that devices send here, such as 127.0.0.1:8700 (docs/live.md)',
-      ).conflicts(['watch', 'play']),
+        'a page to look at and label on, and frames that devices send, at an address such as 127.0.0.1:8700 (docs/live.md)',
+      ),
     )
     .addOption(
       new Option(
         '--token <secret>',
-        'what devices must show; needed where others than this machine may reach the address',
+        'what devices and people must show; needed where others than this machine may reach the address',
       ).env('VIEWAL_TOKEN'),
     )
     .addOption(
@@ -102,28 +108,46 @@ Examples:
       const window = loaded.parseWindow(values.window);
       const horizon = loaded.parseHorizon(values.horizon);
       const given = givenRunOptions(values as unknown as Record<string, unknown>);
-      const { path, open, serve } = await sourceOf(loaded, values, given, monitor);
+      const address = values.listen === undefined ? undefined : loaded.parseAddress(values.listen);
+      const status = new loaded.LiveStatus();
+      const { path, open } = await sourceOf(loaded, values, given, status, monitor);
       const { run, source } = await loaded.openLiveRun(values.out, given, path, open, monitor);
-      const stop = await serve?.();
+      const networks = await loaded.LiveNetworks.open(run);
+      const scenes = loaded.liveScenes(run);
+      const labels = new loaded.LiveLabels(run, (await loaded.readClassNames(run.options.model!)) ?? []);
+      const events = new Subject<LiveEvent>();
+      const ingest = source instanceof loaded.NetworkSource ? source : undefined;
+      const server =
+        address && (await loaded.createServer(ingest, { address, token: values.token, log: true }));
+      if (server !== undefined) {
+        const pictures = new loaded.LivePictures(run, scenes);
+        loaded.addDesk(server, {
+          ...{ run, source, scenes, status, events, labels, networks, pictures, window: values.window },
+        });
+        const url = await server.listen();
+        monitor.note(`${url} shows what comes and takes labels`);
+        if (ingest !== undefined)
+          monitor.note(`frames are taken at ${url.replace(/^http/, 'ws')}/ingest and ${url}/frames`);
+      }
       // Frames in hand are finished, and the last window is picked.
       signal.addEventListener('abort', () => {
         monitor.note('no more frames are taken; picking from those that came');
-        void (stop?.() ?? source.close());
+        void source.close();
       });
-      const network = await loaded.networkMaps(run, run.options.model!);
+      const input = {
+        ...{ source: status.follow(source), scenes, labels: labels.taken },
+        ...{ network: networks.first, networks: networks.changes },
+      };
+      const show = (event: LiveEvent) => {
+        if (event.type === 'frame') status.arrived(event);
+        else console.log(`Window ${event.window}, ${said(source.counts)}:\n${loaded.pickTable(event.rows)}`);
+        events.next(event);
+      };
       try {
-        const windows = loaded.live(run, { source, network }, { window, ...(horizon ? { horizon } : {}) });
-        await windows
-          .pipe(
-            tap((event) => {
-              if (event.type !== 'window') return;
-              console.log(`Window ${event.window}, ${said(source.counts)}:`);
-              console.log(loaded.pickTable(event.rows));
-            }),
-          )
-          .forEach(() => {});
+        await loaded.live(run, input, { window, ...(horizon ? { horizon } : {}) }).forEach(show);
       } finally {
-        await network.close();
+        await server?.app.close();
+        await networks.close();
       }
       console.log(`${said(source.counts)}. Windows are in ${run.folder.path}/windows.`);
     });
@@ -134,15 +158,11 @@ type Source = LiveSource & { readonly counts: SourceCounts };
 /** Where frames come from, by the options. */
 async function sourceOf(
   loaded: Awaited<ReturnType<typeof load>>,
-  { listen, token, watch, play, rate, out, move, turn, sharpness }: LiveValues,
+  { listen, watch, play, rate, out, move, turn, sharpness }: LiveValues,
   { format = 'auto', model }: ReturnType<typeof givenRunOptions>,
+  status: LiveStatus,
   monitor: Monitor,
-): Promise<{
-  readonly path: string;
-  readonly open: () => Promise<Source>;
-  /** Starts a server, if there is one; ends it. */
-  readonly serve?: () => Promise<() => Promise<void>>;
-}> {
+): Promise<{ readonly path: string; readonly open: () => Promise<Source> }> {
   const gate = new loaded.KeyframeGate({ move, turn, sharpness });
   const earlier = await loaded.arrivedBefore(out);
   if (watch !== undefined)
@@ -158,9 +178,7 @@ async function sourceOf(
     throw new UserError(
       'Where do frames come from? Expected --listen <address>, --watch <folder> or --play <recording>.',
     );
-  const address = loaded.parseAddress(listen);
   const path = join(out, 'recording');
-  let source: InstanceType<typeof loaded.NetworkSource>;
   return {
     path,
     open: async () => {
@@ -169,19 +187,11 @@ async function sourceOf(
         ...(classes ? { classes } : {}),
         onStored: (frame) => gate.keep(frame),
       });
-      source = new loaded.NetworkSource(recording, {
+      return new loaded.NetworkSource(recording, {
         gate,
+        onKept: (frame) => status.came(frame),
         onError: (error) => monitor.warn((error as Error).message),
       });
-      return source;
-    },
-    serve: async () => {
-      const server = await loaded.createServer(source, { address, token, log: true });
-      const url = await server.listen();
-      monitor.note(
-        `frames are taken at ${url.replace(/^http/, 'ws')}/ingest and ${url}/frames; ${url}/metrics counts them`,
-      );
-      return () => server.app.close().then(() => source.close());
     },
   };
 }

@@ -110,6 +110,11 @@ export class LiveScene {
     return this.#frames.length;
   }
 
+  /** Classes that the network tells apart; undefined before the first frame. */
+  get classes(): number | undefined {
+    return this.#store?.classes;
+  }
+
   /** The frame that came last; undefined where none did. */
   get newest(): string | undefined {
     return this.#frames.at(-1)?.id;

@@ -25,6 +25,8 @@ export interface NetworkSourceOptions {
   readonly gate: Pick<KeyframeGate, 'judge' | 'keep'>;
   /** Frames on disk that may wait to be taken from `arrivals`, those of earlier runs not counted. */
   readonly waiting?: number;
+  /** Told of each frame that is on disk. */
+  readonly onKept?: (frame: FrameEntry) => void;
   /** Told of failures that are not the sender's. */
   readonly onError?: (error: unknown) => void;
 }
@@ -37,6 +39,7 @@ const WAITING = 32;
  */
 export class NetworkSource implements LiveSource {
   readonly #gate: NetworkSourceOptions['gate'];
+  readonly #onKept: (frame: FrameEntry) => void;
   readonly #onError: (error: unknown) => void;
   readonly #room: Room;
   /** The last offer of each scene that has one in hand. */
@@ -53,9 +56,10 @@ export class NetworkSource implements LiveSource {
 
   constructor(
     readonly recording: LiveRecording,
-    { gate, waiting = WAITING, onError = () => {} }: NetworkSourceOptions,
+    { gate, waiting = WAITING, onKept = () => {}, onError = () => {} }: NetworkSourceOptions,
   ) {
     this.#gate = gate;
+    this.#onKept = onKept;
     this.#onError = onError;
     this.#room = new Room(waiting);
     this.#stored = recording.frames.length;
@@ -132,8 +136,10 @@ export class NetworkSource implements LiveSource {
         this.#counts[reason]++;
         return { scene, frame, status: 'skipped', reason };
       }
-      if ((await this.recording.add(row)) === 'repeated') return repeated();
+      const added = await this.recording.add(row);
+      if (added === 'repeated') return repeated();
       isKept = true;
+      this.#onKept(added);
       this.#gate.keep({ scene, cameraToWorld });
       this.#counts.kept++;
       this.#wake();

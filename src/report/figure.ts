@@ -73,8 +73,9 @@ function rankLabels({ width, height }: FramePicture, picks: readonly OutlinedPic
   );
 }
 
-function cropBox(
-  picture: FramePicture,
+/** What to show of a picture about a superpixel, in the picture's own shape, whole pixels but for the height. */
+export function cropBox(
+  picture: Size,
   { box }: Outline,
 ): { x: number; y: number; width: number; height: number } {
   const aspect = picture.width / picture.height;

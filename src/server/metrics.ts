@@ -18,8 +18,10 @@ export class Metrics {
     registers: [this.registry],
   });
 
-  constructor(source: NetworkSource) {
+  /** @param source undefined = the server takes no frames */
+  constructor(source: NetworkSource | undefined) {
     collectDefaultMetrics({ register: this.registry });
+    if (source === undefined) return;
     const { recording } = source;
     this.#counter('received', 'Frames received, good and bad', () => source.counts.received);
     this.#counter('kept', 'Frames stored', () => source.counts.kept);

@@ -1,5 +1,6 @@
 import websocket from '@fastify/websocket';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import { ZodError } from 'zod';
 import { UserError } from '../errors.js';
 import type { NetworkSource } from '../live/network-source.js';
 import { guard } from './access.js';
@@ -21,9 +22,13 @@ export interface LiveServer {
 
 /**
  * A server that takes frames for a source.
+ * @param source undefined = it takes none
  * @throws UserError where others could reach it and there is no token
  */
-export async function createServer(source: NetworkSource, options: ServerOptions): Promise<LiveServer> {
+export async function createServer(
+  source: NetworkSource | undefined,
+  options: ServerOptions,
+): Promise<LiveServer> {
   const limits = { ...SERVER_LIMITS, ...options.limits };
   const app = fastify({
     bodyLimit: limits.messageBytes,
@@ -39,9 +44,9 @@ export async function createServer(source: NetworkSource, options: ServerOptions
     return reply.code(404).send({ error: 'There is nothing here.' });
   });
   app.setErrorHandler((error: Error & { statusCode?: number; code?: string }, request, reply) => {
-    const status = error.statusCode ?? 500;
+    const { status, told } = answerTo(error, limits.messageBytes);
     if (status >= 500) request.log.error(error);
-    return reply.code(status).send({ error: sentence(error, limits.messageBytes) });
+    return reply.code(status).send({ error: told });
   });
 
   let ingest: Ingest | undefined;
@@ -56,7 +61,7 @@ export async function createServer(source: NetworkSource, options: ServerOptions
   // After the plugin, whose own hook must see a request first: it ends the sockets of those that are refused.
   guard(app, options);
   const metrics = new Metrics(source);
-  ingest = new Ingest(app, source, limits, metrics, options.heartbeat ?? 15_000);
+  if (source !== undefined) ingest = new Ingest(app, source, limits, metrics, options.heartbeat ?? 15_000);
   operations(app, source, metrics);
   return {
     app,
@@ -76,14 +81,24 @@ function shownRequest({ method, url, ip }: FastifyRequest) {
   return { method, path: url.split('?', 1)[0], remoteAddress: ip };
 }
 
-function sentence(
-  { code, statusCode, message }: Error & { code?: string; statusCode?: number },
+function answerTo(
+  error: Error & { code?: string; statusCode?: number },
   bytes: number,
-) {
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return `Expected a message of at most ${bytes} bytes.`;
-  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
-    return 'Expected a body of type application/vnd.apache.arrow.stream.';
-  return (statusCode ?? 500) < 500 ? message : 'Something failed in the server; its log says what.';
+): { readonly status: number; readonly told: string } {
+  if (error instanceof UserError) return { status: 400, told: error.message };
+  if (error instanceof ZodError) {
+    const { path, message } = error.issues[0]!;
+    return { status: 400, told: `Expected ${message}${path.length > 0 ? ` as "${path.join('.')}"` : ''}.` };
+  }
+  const status = error.statusCode ?? 500;
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+    return { status, told: `Expected a message of at most ${bytes} bytes.` };
+  if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
+    return { status, told: 'Expected a body of another type: docs/live.md says which.' };
+  return {
+    status,
+    told: status < 500 ? error.message : 'Something failed in the server; its log says what.',
+  };
 }
 
 function explain(error: NodeJS.ErrnoException, { address: { host, port } }: ServerOptions): unknown {

@@ -19,16 +19,15 @@ export class NumberedFiles<S extends ParquetSchema> {
 
   /** All rows, file by file, and the number of the last file, 0 where there is none. */
   async readAll(): Promise<{ readonly last: number; readonly rows: readonly Row<S>[] }> {
-    const names = await readdir(this.folder).catch((error: unknown) => {
-      if (isMissing(error)) return [];
-      throw error;
-    });
-    const numbers = names
-      .map((name) => Number(this.#file.exec(name)?.[1] ?? 0))
-      .filter((number) => number > 0);
+    const numbers = await this.#numbers();
     const rows: Row<S>[] = [];
-    for (const number of numbers.sort((a, b) => a - b)) rows.push(...((await this.read(number)) ?? []));
-    return { last: Math.max(0, ...numbers), rows };
+    for (const number of numbers) rows.push(...((await this.read(number)) ?? []));
+    return { last: numbers.at(-1) ?? 0, rows };
+  }
+
+  /** Number of the last file, 0 where there is none. */
+  async last(): Promise<number> {
+    return (await this.#numbers()).at(-1) ?? 0;
   }
 
   /** Undefined where there is no such file. */
@@ -41,6 +40,15 @@ export class NumberedFiles<S extends ParquetSchema> {
     await keepParquet(this.#pathOf(number), this.schema, rows);
     await syncFile(this.#pathOf(number));
     await syncFolder(this.folder);
+  }
+
+  async #numbers(): Promise<number[]> {
+    const names = await readdir(this.folder).catch((error: unknown) => {
+      if (isMissing(error)) return [];
+      throw error;
+    });
+    const numbers = names.map((name) => Number(this.#file.exec(name)?.[1] ?? 0));
+    return numbers.filter((number) => number > 0).sort((a, b) => a - b);
   }
 
   #pathOf(number: number): string {

@@ -1,15 +1,10 @@
 import { join } from 'node:path';
 import { EMPTY, filter, lastValueFrom, map, of, take, tap, timer, toArray } from 'rxjs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import {
-  type LiveEvent,
-  type LiveInput,
-  type LiveOptions,
-  type LiveWindow,
-  live,
-} from '../../pipelines/live.js';
+import { type LiveInput, type LiveOptions, live } from '../../pipelines/live.js';
 import { replay } from '../../pipelines/replay.js';
 import { Horizon } from '../../src/live/horizon.js';
+import type { LiveEvent, LiveWindow } from '../../src/live/live-event.js';
 import type { LiveSource } from '../../src/live/live-source.js';
 import { saveNetwork } from '../../src/model/checkpoint.js';
 import { initialNetwork } from '../../src/model/network.js';

@@ -1,0 +1,59 @@
+import { basename } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { NetworkSource } from '../../live/network-source.js';
+import type { LiveDesk } from './desk.js';
+
+/** Where a live run stands, as JSON. */
+export interface LiveState {
+  readonly recording: string;
+  /** Folder of the network that looks at frames as they come, its last part. */
+  readonly model: string;
+  readonly window: string;
+  readonly budget: string;
+  readonly frames: {
+    readonly received: number;
+    readonly kept: number;
+    readonly repeated: number;
+    readonly refused: number;
+    readonly skipped: { readonly still: number; readonly blurred: number };
+    /** On disk, not taken yet; null where the source does not tell. */
+    readonly waiting: number | null;
+    readonly scored: number;
+  };
+  /** Frames a second over the last ten. */
+  readonly rate: { readonly received: number; readonly scored: number };
+  /** From disk to scene, seconds, of the last 500 frames. */
+  readonly latency: { readonly p50: number; readonly p95: number } | null;
+  /** Superpixels that people labelled since the start. */
+  readonly labels: number;
+  readonly scenes: readonly {
+    readonly scene: string;
+    readonly frames: number;
+    readonly candidates: number;
+    readonly newest: string | null;
+    readonly is_awake: boolean;
+  }[];
+}
+
+export function stateOf({ run, source, scenes, status, labels, networks, window }: LiveDesk): LiveState {
+  const waiting = source instanceof NetworkSource ? source.waiting : null;
+  return {
+    recording: basename(source.recording.path),
+    model: basename(networks.folder),
+    window,
+    budget: run.options.budget,
+    frames: { ...source.counts, waiting, scored: status.scored },
+    rate: status.rate,
+    latency: status.latency,
+    labels: labels.count,
+    scenes: scenes.summaries().map(({ isAwake, newest = null, ...scene }) => ({
+      ...{ ...scene, newest, is_awake: isAwake },
+    })),
+  };
+}
+
+/** `GET /state`, `GET /classes`. */
+export function state(app: FastifyInstance, desk: LiveDesk): void {
+  app.get('/state', async () => stateOf(desk));
+  app.get('/classes', async () => desk.labels.classes);
+}
