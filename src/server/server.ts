@@ -94,7 +94,10 @@ function answerTo(
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE')
     return { status, told: `Expected a message of at most ${bytes} bytes.` };
   if (error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
-    return { status, told: 'Expected a body of another type: docs/live.md says which.' };
+    return {
+      status,
+      told: 'Expected a body of type application/vnd.apache.arrow.stream for frames, application/json for all else.',
+    };
   return {
     status,
     told: status < 500 ? error.message : 'Something failed in the server; its log says what.',

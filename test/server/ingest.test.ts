@@ -81,7 +81,7 @@ test('frames come over HTTP too, and the answer comes when they are stored', asy
     [
       await post(url, 'x=1', 'text/plain'),
       415,
-      'Expected a body of type application/vnd.apache.arrow.stream.',
+      'Expected a body of type application/vnd.apache.arrow.stream for frames, application/json for all else.',
     ],
     [await fetch(`${url}/nothing`), 404, 'There is nothing here.'],
     [await fetch(`${url}/ingest`), 404, undefined],
