@@ -1,5 +1,5 @@
 import websocket from '@fastify/websocket';
-import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify';
 import { ZodError } from 'zod';
 import { UserError } from '../errors.js';
 import type { NetworkSource } from '../live/network-source.js';
@@ -35,7 +35,7 @@ export async function createServer(
     // A request that trickles in for longer holds a client's place for nothing.
     requestTimeout: 60_000,
     // A line or two a frame would bury what matters; metrics count them.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     logger: options.log === true && { stream: process.stderr, serializers: { req: shownRequest } },
   });
   app.setNotFoundHandler((request, reply) => {
