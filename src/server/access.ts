@@ -20,7 +20,8 @@ export function guard(app: FastifyInstance, { address, token }: ServerOptions): 
     throw new UserError(
       `Listening on ${address.host} lets other machines in: expected a token that they must show.`,
     );
-  if (token === '') throw new UserError('Expected a token of at least one character.');
+  if (token !== undefined && !/^\S+$/.test(token))
+    throw new UserError('Expected a token of at least one character, without spaces.');
   const expected = token === undefined ? undefined : digest(token);
 
   app.addHook('onRequest', async (request, reply) => {

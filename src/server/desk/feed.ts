@@ -38,7 +38,8 @@ interface ShownPick extends Omit<WindowRow, 'window'> {
 export function feed(app: FastifyInstance, desk: LiveDesk): void {
   const { run, source, scenes, pictures, events, status } = desk;
   const table = windowTable(run);
-  const listeners = new Set<WebSocket>();
+  /** With the last window that each was told of: one may be on disk before it is told of. */
+  const listeners = new Map<WebSocket, number>();
 
   async function shown(window: number, rows: readonly WindowRow[]) {
     const picks: ShownPick[] = [];
@@ -66,7 +67,11 @@ export function feed(app: FastifyInstance, desk: LiveDesk): void {
     telling = telling.then(async () => {
       if (listeners.size === 0) return;
       const text = JSON.stringify({ type: 'window', ...(await shown(event.window, event.rows)) });
-      for (const socket of listeners) send(socket, text, false);
+      for (const [socket, last] of listeners) {
+        if (event.window <= last) continue;
+        listeners.set(socket, event.window);
+        send(socket, text, false);
+      }
     });
     telling.catch((error) => app.log.error(error));
     telling = telling.catch(() => {});
@@ -79,7 +84,7 @@ export function feed(app: FastifyInstance, desk: LiveDesk): void {
     const text = JSON.stringify({ type: 'state', ...stateOf(desk) });
     if (text === told) return;
     told = text;
-    for (const socket of listeners) send(socket, text, true);
+    for (const socket of listeners.keys()) send(socket, text, true);
   }, PACE).unref();
 
   app.get(
@@ -97,15 +102,15 @@ export function feed(app: FastifyInstance, desk: LiveDesk): void {
       send(socket, JSON.stringify({ type: 'state', ...stateOf(desk) }), false);
       const begin = async () => {
         // Those that end meanwhile wait for their turn, after this.
+        const last = since === undefined ? 0 : await table.last();
         if (since !== undefined) {
-          const last = await table.last();
           for (let window = Math.max(since, last - EARLIER) + 1; window <= last; window++) {
             const rows = await table.read(window);
             if (rows !== undefined)
               send(socket, JSON.stringify({ type: 'window', ...(await shown(window, rows)) }), false);
           }
         }
-        if (socket.readyState === socket.OPEN) listeners.add(socket);
+        if (socket.readyState === socket.OPEN) listeners.set(socket, last);
       };
       telling = telling.then(begin).catch((error) => app.log.error(error));
       socket.on('close', () => listeners.delete(socket));
@@ -121,6 +126,6 @@ export function feed(app: FastifyInstance, desk: LiveDesk): void {
     clearInterval(pacing);
     following.unsubscribe();
     await telling;
-    for (const socket of listeners) socket.close(1001, 'the server is stopping');
+    for (const socket of listeners.keys()) socket.close(1001, 'the server is stopping');
   });
 }
