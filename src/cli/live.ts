@@ -6,12 +6,16 @@ import { KEYFRAME_DEFAULTS } from '../live/keyframe-options.js';
 import type { LiveEvent } from '../live/live-event.js';
 import type { LiveSource, SourceCounts } from '../live/live-source.js';
 import type { LiveStatus } from '../live/live-status.js';
+import { type LimitName, parseLimit, type ServerLimits } from '../server/options.js';
 import type { Monitor } from '../stages/monitor.js';
 import { addRunOptions, givenRunOptions, number } from './options.js';
+
+type Limits = Partial<Record<LimitName, number>>;
 
 interface LiveValues {
   out: string;
   listen?: string;
+  limit: Limits;
   token?: string;
   watch?: string;
   play?: string;
@@ -61,6 +65,17 @@ export function live(command: Command, monitor: Monitor, signal: AbortSignal): v
         '--token <secret>',
         'what devices and people must show; needed where others than this machine may reach the address',
       ).env('VIEWAL_TOKEN'),
+    )
+    .addOption(
+      new Option(
+        '--limit <name=value>',
+        'at most so much of message, pixels, clients, credit, waiting, scenes or disk; may be repeated (docs/live.md)',
+      )
+        .argParser((text: string, before: Limits = {}) => {
+          const [name, value] = parseLimit(text);
+          return { ...before, [name]: value };
+        })
+        .default({}, 'see docs/live.md'),
     )
     .addOption(
       new Option('--watch <folder>', 'frames of a recording that is being written').conflicts('play'),
@@ -118,7 +133,10 @@ Examples:
       const events = new Subject<LiveEvent>();
       const ingest = source instanceof loaded.NetworkSource ? source : undefined;
       const server =
-        address && (await loaded.createServer(ingest, { address, token: values.token, log: true }));
+        address &&
+        (await loaded.createServer(ingest, {
+          ...{ address, token: values.token, log: true, limits: serverLimits(values.limit) },
+        }));
       if (server !== undefined) {
         const pictures = new loaded.LivePictures(run, scenes);
         loaded.addDesk(server, {
@@ -158,7 +176,7 @@ type Source = LiveSource & { readonly counts: SourceCounts };
 /** Where frames come from, by the options. */
 async function sourceOf(
   loaded: Awaited<ReturnType<typeof load>>,
-  { listen, watch, play, rate, out, move, turn, sharpness }: LiveValues,
+  { listen, limit, watch, play, rate, out, move, turn, sharpness }: LiveValues,
   { format = 'auto', model }: ReturnType<typeof givenRunOptions>,
   status: LiveStatus,
   monitor: Monitor,
@@ -185,14 +203,26 @@ async function sourceOf(
       const classes = model == null ? undefined : await loaded.readClassNames(model);
       const recording = await loaded.LiveRecording.open(path, {
         ...(classes ? { classes } : {}),
+        ...(limit.scenes ? { scenes: limit.scenes } : {}),
+        ...(limit.disk ? { bytes: limit.disk } : {}),
         onStored: (frame) => gate.keep(frame),
       });
       return new loaded.NetworkSource(recording, {
         gate,
+        ...(limit.waiting ? { waiting: limit.waiting } : {}),
         onKept: (frame) => status.came(frame),
         onError: (error) => monitor.warn((error as Error).message),
       });
     },
+  };
+}
+
+function serverLimits({ message, pixels, clients, credit }: Limits): Partial<ServerLimits> {
+  return {
+    ...(message ? { messageBytes: message } : {}),
+    ...(pixels ? { pixels } : {}),
+    ...(clients ? { clients } : {}),
+    ...(credit ? { credit } : {}),
   };
 }
 

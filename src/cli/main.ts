@@ -14,6 +14,7 @@ import {
   givenRunOptions,
   number,
 } from './options.js';
+import { swapModel } from './swap-model.js';
 import { synth } from './synth.js';
 import { weights } from './weights.js';
 
@@ -203,6 +204,7 @@ stage('report', 'stage 5: report.html', []).action(async (out: string, values: S
 });
 
 live(program.command('live'), monitor, interrupt.signal);
+swapModel(program.command('swap-model'));
 synth(program.command('synth'), monitor);
 weights(program.command('weights'), monitor);
 doctor(program.command('doctor'));

@@ -59,3 +59,36 @@ export function parseAddress(text: string): Address {
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
+
+/** Limits by the names that users give them, and what their numbers count. */
+const LIMIT_NAMES = {
+  message: 'bytes',
+  pixels: 'number',
+  clients: 'number',
+  credit: 'number',
+  waiting: 'number',
+  scenes: 'number',
+  disk: 'bytes',
+} as const;
+export type LimitName = keyof typeof LIMIT_NAMES;
+
+const UNITS: Readonly<Record<string, number>> = {
+  ...{ '': 1, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 },
+  ...{ kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, tib: 2 ** 40 },
+};
+
+/**
+ * Parses a limit, such as `disk=200GB` or `clients=8`.
+ * @throws UserError where there is no such limit, or it is no whole number above 0
+ */
+export function parseLimit(text: string): readonly [LimitName, number] {
+  const [, name = '', digits, unit = ''] = /^(\w+)=(\d+(?:\.\d+)?) *([kmgt]?i?b?)$/i.exec(text) ?? [];
+  const kind = LIMIT_NAMES[name as LimitName] as 'bytes' | 'number' | undefined;
+  const factor = kind === 'bytes' ? UNITS[unit.toLowerCase()] : unit === '' ? 1 : undefined;
+  const value = Number(digits) * (factor ?? Number.NaN);
+  if (kind === undefined || !Number.isSafeInteger(value) || value < 1)
+    throw new UserError(
+      `Expected a limit such as disk=200GB or clients=8, of ${Object.keys(LIMIT_NAMES).join(', ')}; got "${text}".`,
+    );
+  return [name as LimitName, value];
+}
