@@ -235,7 +235,7 @@ describe('strategies compared', () => {
     expect(await roundsOf(added)).toEqual(await roundsOf(whole));
     expect(await published(added)).toEqual(await published(whole));
     expect(await rowsOf(added, COMPARISON)).toEqual(await rowsOf(whole, COMPARISON));
-  }, 60_000);
+  });
 
   test('a run that fails is reported, the others finish, and it is tried again', async () => {
     const comparison = await open('failing', { seeds: '1' });
@@ -259,7 +259,7 @@ describe('strategies compared', () => {
     expect((await compare(await open('failing', { seeds: '1' }))).failed).toEqual([]);
     const mine = (await roundsOf(whole)).filter(({ seed }) => seed === 1);
     expect(await roundsOf(comparison)).toEqual(mine);
-  }, 60_000);
+  });
 });
 
 describe('options of a comparison', () => {
