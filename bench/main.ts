@@ -2,6 +2,7 @@ import { cpus } from 'node:os';
 import Table from 'cli-table3';
 import { benchAgreement } from './agreement.js';
 import type { Figure } from './figure.js';
+import { benchIngest } from './ingest.js';
 import { benchLive } from './live.js';
 import { benchMemory } from './memory.js';
 import { benchNetwork } from './network.js';
@@ -16,6 +17,7 @@ const BENCHES: Record<string, () => Promise<Figure[]>> = {
   selection: benchSelection,
   network: benchNetwork,
   live: benchLive,
+  ingest: benchIngest,
   agreement: benchAgreement,
   memory: benchMemory,
 };
