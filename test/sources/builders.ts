@@ -59,7 +59,7 @@ function bigEndian(values: ArrayLike<number>, bits: number): Buffer {
   return bytes;
 }
 
-function crc32(bytes: Uint8Array): number {
+export function crc32(bytes: Uint8Array): number {
   let crc = -1;
   for (const byte of bytes) {
     crc ^= byte;

@@ -17,8 +17,8 @@ import { decodeLzfse } from './lzfse.js';
 const ENDING = '.r3d';
 const METADATA = 'metadata';
 
-/** A pose takes some 150 characters: an hour at 60 frames a second is 32 MB. */
-const METADATA_LIMIT = 2 ** 27;
+/** A frame takes some 250 characters: half an hour at 60 frames a second is 27 MB. */
+const METADATA_LIMIT = 2 ** 25;
 /** A photograph, or depth before unpacking. */
 const PART_LIMIT = 2 ** 25;
 /** The app's largest depth, of the front camera, is 720×960. */
