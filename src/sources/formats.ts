@@ -1,3 +1,3 @@
 /** Values of `--format`. */
-export const FORMATS = ['auto', 'own', 'viewal', '7scenes', 'record3d', 'live'] as const;
+export const FORMATS = ['auto', 'own', 'viewal', '7scenes', 'scenenet', 'record3d', 'live'] as const;
 export type Format = (typeof FORMATS)[number];

@@ -8,11 +8,12 @@ import { liveLayout } from './live-layout.js';
 import { ownLayout } from './own-layout.js';
 import { record3d } from './record3d/record3d.js';
 import type { Recording } from './recording.js';
+import { scenenet } from './scenenet/scenenet.js';
 import { sevenScenes } from './seven-scenes.js';
 import { viewalLayout } from './viewal-layout.js';
 
 /** Most telling marker first. */
-export const LAYOUTS: readonly Layout[] = [ownLayout, liveLayout, viewalLayout, sevenScenes, record3d];
+export const LAYOUTS: readonly Layout[] = [ownLayout, liveLayout, viewalLayout, scenenet, sevenScenes, record3d];
 
 /**
  * Opens a recorded data set: lists its frames without decoding them.

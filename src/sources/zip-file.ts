@@ -1,10 +1,10 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { inflateRaw } from 'node:zlib';
 import { fromRandomAccessReaderPromise, RandomAccessReader } from 'yauzl';
 import { BadFrameError } from '../errors.js';
 import { crc32 } from '../model/weights/formats/crc32.js';
-import { fileFault } from './input-files.js';
+import { readRange, withFile } from './byte-ranges.js';
 
 /** Where an entry lies in its archive, and what it should come to. */
 export interface ZipEntry {
@@ -42,8 +42,7 @@ export interface ZipFile {
  */
 export async function openZip(path: string, shown: string): Promise<ZipFile> {
   const entries = new Map<string, ZipEntry>();
-  const damage = await withFile(path, shown, async (file) => {
-    const { size } = await file.stat();
+  const damage = await withFile(path, shown, async (file, size) => {
     const zip = await fromRandomAccessReaderPromise(new WindowReader(file, size), size, {
       autoClose: false,
       // One entry that lies about its size must not end the list: `read` finds out.
@@ -82,7 +81,7 @@ export async function openZip(path: string, shown: string): Promise<ZipFile> {
         const bytes = Math.max(entry.size, entry.packed);
         throw new BadFrameError(named, `${bytes} bytes, expected at most ${limit}`);
       }
-      const packed = await withFile(path, named, (file) => readPacked(file, entry, named));
+      const packed = await withFile(path, named, (file, size) => readPacked(file, size, entry, named));
       return unpack(packed, entry, named);
     },
   };
@@ -94,7 +93,7 @@ const WINDOW = 2 ** 16;
 /** Lets yauzl look at an entry's few bytes after the other without a system call each. */
 class WindowReader extends RandomAccessReader {
   #start = 0;
-  #window = Buffer.alloc(0);
+  #window: Buffer = Buffer.alloc(0);
 
   constructor(
     private readonly file: FileHandle,
@@ -120,10 +119,9 @@ class WindowReader extends RandomAccessReader {
   async #hold(position: number, length: number): Promise<void> {
     const end = this.#start + this.#window.length;
     if (position >= this.#start && position + length <= end) return;
-    if (position < 0 || position + length > this.size) throw new Error('unexpected end of file');
-    const window = Buffer.alloc(Math.min(Math.max(length, WINDOW), this.size - position));
-    await readFully(this.file, window, position);
-    this.#window = window;
+    if (position < 0 || position + length > this.size) throw new Error('cut short');
+    const ahead = Math.min(Math.max(length, WINDOW), this.size - position);
+    this.#window = await readRange(this.file, position, ahead);
     this.#start = position;
   }
 }
@@ -131,20 +129,21 @@ class WindowReader extends RandomAccessReader {
 const LOCAL_HEADER = 0x04034b50;
 const LOCAL_HEADER_BYTES = 30;
 
-async function readPacked(file: FileHandle, entry: ZipEntry, named: string): Promise<Uint8Array> {
-  const { size } = await file.stat();
+async function readPacked(
+  file: FileHandle,
+  size: number,
+  entry: ZipEntry,
+  named: string,
+): Promise<Uint8Array> {
   const beyond = new BadFrameError(named, "its place in the archive is beyond the archive's end");
   if (entry.at + LOCAL_HEADER_BYTES > size) throw beyond;
-  const header = Buffer.alloc(LOCAL_HEADER_BYTES);
-  await readFully(file, header, entry.at);
+  const header = await readRange(file, entry.at, LOCAL_HEADER_BYTES);
   if (header.readUInt32LE(0) !== LOCAL_HEADER)
     throw new BadFrameError(named, 'not where the archive says it is');
   // Its name and extra field, which need not be as long as in the directory.
   const start = entry.at + LOCAL_HEADER_BYTES + header.readUInt16LE(26) + header.readUInt16LE(28);
   if (start + entry.packed > size) throw beyond;
-  const packed = Buffer.alloc(entry.packed);
-  await readFully(file, packed, start);
-  return packed;
+  return readRange(file, start, entry.packed);
 }
 
 const inflate = promisify(inflateRaw);
@@ -160,25 +159,4 @@ async function unpack(packed: Uint8Array, entry: ZipEntry, named: string): Promi
       : await inflate(packed, { maxOutputLength: Math.max(size, 1) }).catch(() => undefined);
   if (content?.length !== size || crc32(content) !== entry.crc) throw new BadFrameError(named, 'damaged');
   return content;
-}
-
-async function withFile<T>(path: string, shown: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
-  let file: FileHandle | undefined;
-  try {
-    file = await open(path, 'r');
-    return await use(file);
-  } catch (error) {
-    if (error instanceof BadFrameError) throw error;
-    throw new BadFrameError(shown, fileFault(error as NodeJS.ErrnoException));
-  } finally {
-    await file?.close();
-  }
-}
-
-async function readFully(file: FileHandle, into: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < into.length; ) {
-    const { bytesRead } = await file.read(into, done, into.length - done, position + done);
-    if (bytesRead === 0) throw new Error('unexpected end of file');
-    done += bytesRead;
-  }
 }
