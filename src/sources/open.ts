@@ -5,6 +5,7 @@ import { FORMATS, type Format } from './formats.js';
 import { listFolder } from './input-files.js';
 import type { Layout } from './layout.js';
 import { liveLayout } from './live-layout.js';
+import { matterport3d } from './matterport3d/matterport3d.js';
 import { ownLayout } from './own-layout.js';
 import { record3d } from './record3d/record3d.js';
 import type { Recording } from './recording.js';
@@ -13,7 +14,15 @@ import { sevenScenes } from './seven-scenes.js';
 import { viewalLayout } from './viewal-layout.js';
 
 /** Most telling marker first. */
-export const LAYOUTS: readonly Layout[] = [ownLayout, liveLayout, viewalLayout, scenenet, sevenScenes, record3d];
+export const LAYOUTS: readonly Layout[] = [
+  ownLayout,
+  liveLayout,
+  viewalLayout,
+  scenenet,
+  sevenScenes,
+  record3d,
+  matterport3d,
+];
 
 /**
  * Opens a recorded data set: lists its frames without decoding them.

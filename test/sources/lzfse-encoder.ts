@@ -135,11 +135,24 @@ export function triplets(content: Uint8Array): { literals: Uint8Array; triplets:
 /** A block of LZFSE proper. @param version of its header */
 export function lzfseBlock(content: Uint8Array, version: 1 | 2): Buffer {
   const { literals, triplets: all } = triplets(content);
-  const symbolOf = (values: readonly number[], value: number) => values.findLastIndex((least) => least <= value);
+  const symbolOf = (values: readonly number[], value: number) =>
+    values.findLastIndex((least) => least <= value);
   const literalFrequencies = normalised([...literals], 256, 1024);
-  const lFrequencies = normalised(all.map(([l]) => symbolOf(LENGTHS, l)), 20, 64);
-  const mFrequencies = normalised(all.map(([, m]) => symbolOf(MATCHES, m)), 20, 64);
-  const dFrequencies = normalised(all.map(([, , d]) => symbolOf(DISTANCES, d)), 64, 256);
+  const lFrequencies = normalised(
+    all.map(([l]) => symbolOf(LENGTHS, l)),
+    20,
+    64,
+  );
+  const mFrequencies = normalised(
+    all.map(([, m]) => symbolOf(MATCHES, m)),
+    20,
+    64,
+  );
+  const dFrequencies = normalised(
+    all.map(([, , d]) => symbolOf(DISTANCES, d)),
+    64,
+    256,
+  );
 
   const literalBits = new BitWriter();
   const four = [0, 1, 2, 3].map(() => new FseEncoder(literalFrequencies, 1024));
@@ -197,7 +210,12 @@ export function lzfseBlock(content: Uint8Array, version: 1 | 2): Buffer {
     const packed = (...fields: readonly (readonly [value: number, at: number])[]) =>
       fields.reduce((sum, [value, at]) => sum | (BigInt(value) << BigInt(at)), 0n);
     const words = [
-      packed([literals.length, 0], [literalPayload.length, 20], [all.length, 40], [literalBits.missing + 7, 60]),
+      packed(
+        [literals.length, 0],
+        [literalPayload.length, 20],
+        [all.length, 40],
+        [literalBits.missing + 7, 60],
+      ),
       packed(
         ...four.map(({ state }, i) => [state, 10 * i] as const),
         [tripletPayload.length, 40],

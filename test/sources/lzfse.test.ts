@@ -61,7 +61,9 @@ describe('LZFSE', () => {
       fc.uint8Array({ minLength: 1, maxLength: 3000 }),
       fc
         .array(fc.tuple(fc.uint8Array({ minLength: 1, maxLength: 9 }), fc.integer({ min: 1, max: 400 })))
-        .map((runs) => Uint8Array.from(runs.flatMap(([run, times]) => new Array(times).fill([...run]).flat())))
+        .map((runs) =>
+          Uint8Array.from(runs.flatMap(([run, times]) => new Array(times).fill([...run]).flat())),
+        )
         .filter(({ length }) => length > 0),
     );
     fc.assert(
@@ -83,7 +85,9 @@ describe('LZFSE', () => {
     ],
     [
       'LZFSE, depth as floats',
-      Buffer.from(Float32Array.from({ length: 1536 }, (_, k) => (k % 5 ? 1 + ((k * k * 31) % 97) / 64 : 1)).buffer),
+      Buffer.from(
+        Float32Array.from({ length: 1536 }, (_, k) => (k % 5 ? 1 + ((k * k * 31) % 97) / 64 : 1)).buffer,
+      ),
       'YnZ4MgAYAAD8AJAIALsAIDIIgCx2SAFwtAAAAD8YEAM/wAswAQAhgiAQ1uURWTewBZ8BQQCu6RGsPdqDsU/Obl3rP1gfgAgAAAAAAADw84wBHHB0wAFwwAFwdMDBAYODg4MjAAAAAAAAAHgvvggAAAAAAAAAAAAAAAAAAADg5eCIAw4YwBFwxAFwwAAADoADAGAAgwPgAAA44oAj4IgDAAAABscAHHHAAUcAHHIAAADAEQMAAAAdUOpjfqd2yUnJ5tZEy4VvGsuWEo1PV90DKdG+EPv6+INFeMjZGLdgSeb8wQYqrwWKetlnTpOdciwsRSURxWr6ejPMpDZqOcJnm2bKz30LxISjPKcIsiiwjD7tYxj2wmrZYTAmtTS0sSNwCVbCHoxAZu1gb+Yz51SA/SlqLMW13RjDJRlvZAIAAAAAAAAAAAAAmheICfD//z/kcKN/d8Q5cIcgxOAiBeB7yADWmjHBJTNSTIiRAsIMFKmNoCGvZNmQOugwbsiW7BMgZYEqIUMwZ9yQrXNjzCFb8TwjkGDGFLI0uIzBbsaAQAwoZCmiZwQKM6CQoiwCSA/PDmMM+RvbPIaW6BIjwnGZEYH0IRMwTpCFHh91hkTdiKGyNmIohI0YCncjRkLTiJEwNGIkpDYxFD6JkVBHjIS9xEiISIyEi8RY6EMMhDXEWAgjhsJLYiiEEGNhIQaCyODEAIslU+CuBRwh4y2AKuMLBbhqAQf+qiBGIgMkD4KQh48UoN4jBdj7QJrCL4EnB08ihOemFFnEQmQLDcUq5QbyFA4jKgxPkD2CgugEuBEQQk8wGjGBMxgy+dE8bgzuQYpTg13gk9MClBvTqXUqdtVxnVFvenj4YnZ4JA==',
     ],
   ])('reads what the reference encoder wrote: %s', (_, original, base64) => {

@@ -49,7 +49,8 @@ const recording = (metadata: object = {}, parts: Parts = { ...frame(0), ...frame
   icon: colour,
   ...parts,
 });
-const write = async (parts: Parts, name = 'room.r3d') => join(await writeRecording({ [name]: zip(parts) }), name);
+const write = async (parts: Parts, name = 'room.r3d') =>
+  join(await writeRecording({ [name]: zip(parts) }), name);
 const open = async (parts: Parts) => openRecording(await write(parts));
 
 describe('Record3D recordings', () => {
@@ -68,7 +69,9 @@ describe('Record3D recordings', () => {
     // K is for 8×6 and column by column; edges map to edges.
     expect(read.intrinsics).toEqual({ fx: 5, fy: 5.5, cx: 1.5, cy: 1 });
     // OpenGL axes: the camera looks along -z, with y up.
-    expect([...read.cameraToWorld].map((n) => n + 0)).toEqual([1, 0, 0, 1, 0, -1, 0, 2, 0, 0, -1, 3, 0, 0, 0, 1]);
+    expect([...read.cameraToWorld].map((n) => n + 0)).toEqual([
+      1, 0, 0, 1, 0, -1, 0, 2, 0, 0, -1, 3, 0, 0, 0, 1,
+    ]);
   });
 
   it('turns poses as quaternions do', async () => {
@@ -76,7 +79,9 @@ describe('Record3D recordings', () => {
     const pose = await opened.readPose!(opened.frames[1]!);
     expect(await opened.read(opened.frames[1]!, SIZE)).toMatchObject({ cameraToWorld: pose });
     const at = (x: number, y: number, z: number) =>
-      [0, 1, 2].map((row) => pose[4 * row]! * x + pose[4 * row + 1]! * y + pose[4 * row + 2]! * z + pose[4 * row + 3]!);
+      [0, 1, 2].map(
+        (row) => pose[4 * row]! * x + pose[4 * row + 1]! * y + pose[4 * row + 2]! * z + pose[4 * row + 3]!,
+      );
     // A turn of 90° to the left about y: what lay ahead (-z in OpenGL axes) lies along -x.
     at(0, 0, 2).forEach((value, i) => expect(value).toBeCloseTo([-6, 5, 6][i]!, 12));
     at(0, 1, 0).forEach((value, i) => expect(value).toBeCloseTo([-4, 4, 6][i]!, 12));
@@ -94,7 +99,10 @@ describe('Record3D recordings', () => {
 
   it('reads old recordings: no confidence, no times, photographs as small as the depth', async () => {
     const small = await jpeg(4, 3, [10, 20, 30]);
-    const parts = { 'rgbd/0.jpg': small, 'rgbd/0.depth': lzfse(floats(DEPTH.map((z, i) => (i === 2 ? NaN : z)))) };
+    const parts = {
+      'rgbd/0.jpg': small,
+      'rgbd/0.depth': lzfse(floats(DEPTH.map((z, i) => (i === 2 ? NaN : z)))),
+    };
     const { dw: _, dh: __, frameTimestamps: ___, ...old } = METADATA;
     const metadata = { ...old, w: 4, h: 3, poses: [METADATA.poses[0]] };
     const opened = await open({ metadata: Buffer.from(JSON.stringify(metadata)), ...parts });
@@ -119,8 +127,20 @@ describe('Record3D recordings', () => {
   });
 
   it('reports frames that lack something, and keeps the others', async () => {
-    const { 'rgbd/1.depth': _, ...parts } = { ...frame(0), ...frame(1), ...frame(2), ...frame(3), ...frame(4) };
-    const poses = [METADATA.poses[0], METADATA.poses[0], [0, 0, 0, 0, 1, 2, 3], [0, 0, 0, 1, 1, 2], METADATA.poses[0]];
+    const { 'rgbd/1.depth': _, ...parts } = {
+      ...frame(0),
+      ...frame(1),
+      ...frame(2),
+      ...frame(3),
+      ...frame(4),
+    };
+    const poses = [
+      METADATA.poses[0],
+      METADATA.poses[0],
+      [0, 0, 0, 0, 1, 2, 3],
+      [0, 0, 0, 1, 1, 2],
+      METADATA.poses[0],
+    ];
     const opened = await open(recording({ poses, frameTimestamps: [1, 2, 3, 4] }, parts));
     expect(opened.frames.map(({ id }) => id)).toEqual(['0']);
     expect(opened.bad.map(({ id, file, reason }) => [id, file, reason])).toEqual([
@@ -154,13 +174,18 @@ describe('Record3D recordings', () => {
     const parts = {
       ...frame(0),
       'rgbd/0.depth': lzfse(floats(DEPTH.slice(1))),
-      ...frame(1, ramp(12, () => NaN)),
+      ...frame(
+        1,
+        ramp(12, () => NaN),
+      ),
       ...frame(2),
       'rgbd/2.jpg': wide,
       ...frame(3),
       'rgbd/3.conf': floats(DEPTH),
     };
-    const opened = await open(recording({ poses: ramp(4).map(() => METADATA.poses[0]), frameTimestamps: null }, parts));
+    const opened = await open(
+      recording({ poses: ramp(4).map(() => METADATA.poses[0]), frameTimestamps: null }, parts),
+    );
     const reasons = [
       'room.r3d, rgbd/0.depth: LZFSE stream of 44 bytes, expected 48',
       'room.r3d, rgbd/1.depth: no depth',
@@ -205,7 +230,9 @@ describe('Record3D recordings', () => {
     const zeros = { content: Buffer.alloc(2 ** 18), deflated: true, claimed: 2 ** 25 + 1 };
     const parts = recording({}, { ...frame(0), 'rgbd/0.depth': zeros });
     const opened = await open(recording({}, { ...frame(0), ...frame(1), 'rgbd/0.depth': zeros }));
-    await expect(opened.read(opened.frames[0]!, SIZE)).rejects.toThrow('33554433 bytes, expected at most 33554432');
+    await expect(opened.read(opened.frames[0]!, SIZE)).rejects.toThrow(
+      '33554433 bytes, expected at most 33554432',
+    );
     await expect(open({ ...parts, metadata: zeros })).rejects.toThrow('33554433 bytes, expected at most');
     // One that lies about its length.
     const lie = { ...zeros, claimed: 100 };
@@ -224,7 +251,12 @@ describe('zip archives', () => {
 
   it('give back stored and deflated entries', async () => {
     const content = Buffer.from('again and again and again');
-    const opened = await list({ 'a/': Buffer.alloc(0), 'a/b': content, c: { content, deflated: true }, d: Buffer.alloc(0) });
+    const opened = await list({
+      'a/': Buffer.alloc(0),
+      'a/b': content,
+      c: { content, deflated: true },
+      d: Buffer.alloc(0),
+    });
     expect([...opened.entries.keys()]).toEqual(['a/b', 'c', 'd']);
     expect(opened.damage).toBeUndefined();
     expect(Buffer.from(await opened.read('a/b', 100))).toEqual(content);
@@ -243,8 +275,14 @@ describe('zip archives', () => {
 
   it('refuse what they cannot unpack', async () => {
     const content = Buffer.from('abc');
-    const opened = await list({ a: { content, method: 93 }, b: { content, flags: 1 }, c: { content, method: 8 } });
-    await expect(opened.read('a', 10)).rejects.toThrow('packed by method 93, expected 0 (stored) or 8 (deflated)');
+    const opened = await list({
+      a: { content, method: 93 },
+      b: { content, flags: 1 },
+      c: { content, method: 8 },
+    });
+    await expect(opened.read('a', 10)).rejects.toThrow(
+      'packed by method 93, expected 0 (stored) or 8 (deflated)',
+    );
     await expect(opened.read('b', 10)).rejects.toThrow('encrypted');
     await expect(opened.read('c', 10)).rejects.toThrow('damaged');
   });
@@ -255,7 +293,9 @@ describe('zip archives', () => {
     const path = join(await writeRecording({ 'some.zip': bytes }), 'some.zip');
     const opened = await openZip(path, 'some.zip');
     expect([...opened.entries.keys()]).toEqual(['a']);
-    await expect(opened.read('b', 10)).rejects.toThrow(/^some\.zip, b: missing \(the archive's directory is damaged/);
+    await expect(opened.read('b', 10)).rejects.toThrow(
+      /^some\.zip, b: missing \(the archive's directory is damaged/,
+    );
   });
 });
 

@@ -6,37 +6,7 @@ import { openRecording } from '../../src/sources/open.js';
 import { NYU13_CLASSES } from '../../src/sources/scenenet/classes.js';
 import { type Files, jpeg, png16, ramp, without, writeRecording } from './builders.js';
 import { damaged, readWhole, survives } from './damages.js';
-
-// The protobuf wire format (https://protobuf.dev/programming-guides/encoding/) and the data set's scenenet.proto.
-
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  do {
-    bytes.push((value & 127) | (value > 127 ? 128 : 0));
-    value >>>= 7;
-  } while (value > 0);
-  return Buffer.from(bytes);
-}
-const int = (field: number, value: number) => Buffer.concat([varint(field << 3), varint(value)]);
-const message = (field: number, ...parts: readonly Buffer[]) => {
-  const content = Buffer.concat(parts);
-  return Buffer.concat([varint((field << 3) | 2), varint(content.length), content]);
-};
-const text = (field: number, value: string) => message(field, Buffer.from(value));
-const float = (field: number, value: number) => {
-  const bytes = Buffer.alloc(4);
-  bytes.writeFloatLE(value);
-  return Buffer.concat([varint((field << 3) | 5), bytes]);
-};
-type Point = readonly [x: number, y: number, z: number];
-const position = (field: number, point: Point) => message(field, ...point.map((value, i) => float(i + 1, value)));
-const pose = (field: number, camera: Point, lookat: Point, time: number) =>
-  message(field, position(1, camera), position(2, lookat), float(3, time));
-const view = (frame: number, open: Buffer, close: Buffer) => message(3, int(1, frame), open, close);
-const instance = (id: number, wordNet: string, type = 4) =>
-  message(2, int(1, id), ...(wordNet === '' ? [] : [text(2, wordNet), text(3, 'name')]), int(4, type));
-const trajectory = (renderPath: string, ...parts: readonly Buffer[]) =>
-  message(1, message(1, int(1, 2), text(2, 'layout.obj')), ...parts, text(4, renderPath));
+import { float, instance, int, message, pose, text, trajectory, varint, view } from './scenenet-builder.js';
 
 const INSTANCES = [
   instance(0, '', 1),
@@ -143,7 +113,10 @@ describe('SceneNet RGB-D', () => {
   });
 
   it('reports frames without a part, a view or a trajectory', async () => {
-    const files = without({ ...room(), ...images('train/0/223', 50), ...images('train/0/7', 0) }, 'train/0/223/depth/25.png');
+    const files = without(
+      { ...room(), ...images('train/0/223', 50), ...images('train/0/7', 0) },
+      'train/0/223/depth/25.png',
+    );
     const recording = await open(files);
     expect(recording.frames.map(({ id }) => id)).toEqual(['0']);
     expect(recording.bad.map(({ scene, id, file, reason }) => [`${scene}/${id}`, file, reason])).toEqual([
@@ -186,7 +159,11 @@ describe('SceneNet RGB-D', () => {
     const first = (await openRecording(path)).frames;
     expect(new Set(first.map(({ fingerprint }) => fingerprint)).size).toBe(2);
     expect((await openRecording(path)).frames).toEqual(first);
-    const moved = trajectory('0/223', ...INSTANCES, view(0, pose(2, [0, 2, 3], [1, 2, 5], 0), pose(3, [0, 2, 3], [1, 2, 5], 0)));
+    const moved = trajectory(
+      '0/223',
+      ...INSTANCES,
+      view(0, pose(2, [0, 2, 3], [1, 2, 5], 0), pose(3, [0, 2, 3], [1, 2, 5], 0)),
+    );
     await writeFile(join(path, 'scenenet_rgbd_train_0.pb'), moved);
     expect((await openRecording(path)).frames[0]!.fingerprint).not.toBe(first[0]!.fingerprint);
   });
@@ -214,7 +191,11 @@ describe('SceneNet RGB-D', () => {
 
   it.each<[what: string, bomb: () => Buffer, reason: string]>([
     ['a length beyond the file', () => Buffer.from([0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f]), 'cut short'],
-    ['a trajectory too long', () => trajectory('0/223', text(9, 'x'.repeat(2 ** 22))), 'no trajectory of 0/223'],
+    [
+      'a trajectory too long',
+      () => trajectory('0/223', text(9, 'x'.repeat(2 ** 22))),
+      'no trajectory of 0/223',
+    ],
     [
       'views without end',
       () => trajectory('0/223', Buffer.alloc(60_000, message(3, int(1, 5)))),

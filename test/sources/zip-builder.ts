@@ -17,7 +17,13 @@ export function zip(files: Readonly<Record<string, Uint8Array | ZipEntryKind>>):
   const directory: Buffer[] = [];
   let at = 0;
   for (const [name, file] of Object.entries(files)) {
-    const { content, deflated = false, claimed, method, flags = 0 } = 'content' in file ? file : { content: file };
+    const {
+      content,
+      deflated = false,
+      claimed,
+      method,
+      flags = 0,
+    } = 'content' in file ? file : { content: file };
     const packed = deflated ? deflateRawSync(content) : Buffer.from(content);
     const common = Buffer.alloc(26);
     common.writeUInt16LE(20, 0);
@@ -30,12 +36,7 @@ export function zip(files: Readonly<Record<string, Uint8Array | ZipEntryKind>>):
     const local = Buffer.concat([Buffer.from('PK\x03\x04', 'latin1'), common, Buffer.from(name), packed]);
     const place = Buffer.alloc(14);
     place.writeUInt32LE(at, 10);
-    directory.push(
-      Buffer.from('PK\x01\x02\x14\x00', 'latin1'),
-      common,
-      place,
-      Buffer.from(name),
-    );
+    directory.push(Buffer.from('PK\x01\x02\x14\x00', 'latin1'), common, place, Buffer.from(name));
     parts.push(local);
     at += local.length;
   }

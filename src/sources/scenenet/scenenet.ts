@@ -1,7 +1,13 @@
 import { basename, join, resolve, sep } from 'node:path';
 import { BadFrameError, UserError } from '../../errors.js';
 import type { DepthCamera } from '../depth-camera.js';
-import { type FileLayout, type FrameId, fileRecording, type Part, type ScenePoses } from '../file-recording.js';
+import {
+  type FileLayout,
+  type FrameId,
+  fileRecording,
+  type Part,
+  type ScenePoses,
+} from '../file-recording.js';
 import { readFrameImages } from '../frame-images.js';
 import { type Folder, listFolder } from '../input-files.js';
 import type { Layout } from '../layout.js';

@@ -97,7 +97,8 @@ export function listTrajectories(path: string, shown: string): Promise<Trajector
     for (let at = 0; at < size; ) {
       try {
         const head = protobuf.Reader.create(await readRange(file, at, Math.min(20, size - at)));
-        if (head.uint32() !== ((1 << 3) | LENGTH_DELIMITED)) throw new Error(`byte ${at} starts no trajectory`);
+        if (head.uint32() !== ((1 << 3) | LENGTH_DELIMITED))
+          throw new Error(`byte ${at} starts no trajectory`);
         const length = head.uint32();
         const place = { at: at + head.pos, length };
         if (place.at + length > size) throw new Error('cut short');
