@@ -4,7 +4,7 @@
 function block(magic: string, ...words: readonly number[]): Buffer {
   const bytes = Buffer.alloc(4 + 4 * words.length);
   bytes.write(magic, 'latin1');
-  words.forEach((word, i) => bytes.writeUInt32LE(word, 4 + 4 * i));
+  for (const [i, word] of words.entries()) bytes.writeUInt32LE(word, 4 + 4 * i);
   return bytes;
 }
 
@@ -190,10 +190,10 @@ export function lzfseBlock(content: Uint8Array, version: 1 | 2): Buffer {
     const parts = [literals.length, all.length, literalPayload.length, tripletPayload.length];
     block('bvx1', content.length, payload, ...parts).copy(bytes);
     bytes.writeInt32LE(literalBits.missing, 28);
-    four.forEach(({ state }, i) => bytes.writeUInt16LE(state, 32 + 2 * i));
+    for (const [i, { state }] of four.entries()) bytes.writeUInt16LE(state, 32 + 2 * i);
     bytes.writeInt32LE(tripletBits.missing, 40);
-    [l, m, d].forEach(({ state }, i) => bytes.writeUInt16LE(state, 44 + 2 * i));
-    frequencies.forEach((frequency, i) => bytes.writeUInt16LE(frequency, 50 + 2 * i));
+    for (const [i, { state }] of [l, m, d].entries()) bytes.writeUInt16LE(state, 44 + 2 * i);
+    for (const [i, frequency] of frequencies.entries()) bytes.writeUInt16LE(frequency, 50 + 2 * i);
     return bytes;
   }
 
@@ -223,7 +223,7 @@ export function lzfseBlock(content: Uint8Array, version: 1 | 2): Buffer {
       ),
       packed([bytes.length, 0], [l.state, 32], [m.state, 42], [d.state, 52]),
     ];
-    words.forEach((word, i) => bytes.writeBigUInt64LE(word, 8 + 8 * i));
+    for (const [i, word] of words.entries()) bytes.writeBigUInt64LE(word, 8 + 8 * i);
     return bytes;
   }
 }

@@ -54,7 +54,9 @@ describe('Matterport3D', () => {
     );
     const first = await recording.read(recording.frames[0]!, SIZE);
     expect(first.depth).toEqual(Float32Array.from(DEPTH, (stored) => stored / 4000));
-    [120, 60, 30].forEach((shade, i) => expect(Math.abs(first.colour[i]! - shade)).toBeLessThanOrEqual(3));
+    [120, 60, 30].forEach((shade, i) => {
+      expect(Math.abs(first.colour[i]! - shade)).toBeLessThanOrEqual(3);
+    });
     expect([...first.cameraToWorld].map((n) => n + 0)).toEqual([
       1, 0, 0, 1, 0, -1, 0, 2, 0, 0, -1, 3, 0, 0, 0, 1,
     ]);
@@ -82,7 +84,9 @@ describe('Matterport3D', () => {
       [last!, [1000, 1100, 640, 523]],
     ] as const) {
       const { fx, fy, cx, cy } = frame.intrinsics;
-      scaled(SIZE, stated).forEach((value, i) => expect([fx, fy, cx, cy][i]).toBeCloseTo(value, 9));
+      scaled(SIZE, stated).forEach((value, i) => {
+        expect([fx, fy, cx, cy][i]).toBeCloseTo(value, 9);
+      });
     }
   });
 

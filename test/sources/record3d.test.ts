@@ -13,7 +13,7 @@ const SIZE = { width: 4, height: 3 };
 const DEPTH = ramp(12, (i) => Math.fround(1 + i / 7));
 const floats = (values: readonly number[]) => {
   const bytes = Buffer.alloc(4 * values.length);
-  values.forEach((value, i) => bytes.writeFloatLE(value, 4 * i));
+  for (const [i, value] of values.entries()) bytes.writeFloatLE(value, 4 * i);
   return bytes;
 };
 
@@ -63,7 +63,9 @@ describe('Record3D recordings', () => {
     ]);
     const read = await opened.read(opened.frames[0]!, SIZE);
     expect(read.depth).toEqual(Float32Array.from(DEPTH, (z, i) => (i === 5 ? 0 : z)));
-    [200, 100, 50].forEach((shade, i) => expect(Math.abs(read.colour[i]! - shade)).toBeLessThanOrEqual(3));
+    [200, 100, 50].forEach((shade, i) => {
+      expect(Math.abs(read.colour[i]! - shade)).toBeLessThanOrEqual(3);
+    });
     expect(read.timestamp).toBe(0.5);
     expect(await opened.readTime!(opened.frames[1]!)).toBe(0.516);
     // K is for 8×6 and column by column; edges map to edges.
@@ -83,8 +85,12 @@ describe('Record3D recordings', () => {
         (row) => pose[4 * row]! * x + pose[4 * row + 1]! * y + pose[4 * row + 2]! * z + pose[4 * row + 3]!,
       );
     // A turn of 90° to the left about y: what lay ahead (-z in OpenGL axes) lies along -x.
-    at(0, 0, 2).forEach((value, i) => expect(value).toBeCloseTo([-6, 5, 6][i]!, 12));
-    at(0, 1, 0).forEach((value, i) => expect(value).toBeCloseTo([-4, 4, 6][i]!, 12));
+    at(0, 0, 2).forEach((value, i) => {
+      expect(value).toBeCloseTo([-6, 5, 6][i]!, 12);
+    });
+    at(0, 1, 0).forEach((value, i) => {
+      expect(value).toBeCloseTo([-4, 4, 6][i]!, 12);
+    });
   });
 
   it("takes each frame's own intrinsics before the first frame's", async () => {

@@ -51,7 +51,9 @@ describe('SceneNet RGB-D', () => {
       ['train_0_223', '25', true],
     ]);
     const first = await recording.read(recording.frames[0]!, SIZE);
-    [30, 60, 90].forEach((shade, i) => expect(Math.abs(first.colour[i]! - shade)).toBeLessThanOrEqual(3));
+    [30, 60, 90].forEach((shade, i) => {
+      expect(Math.abs(first.colour[i]! - shade)).toBeLessThanOrEqual(3);
+    });
     expect(first.timestamp).toBeCloseTo(0.01, 6);
     // Ceiling, table and sofa are classes; background, an unknown object and an instance that is not listed are none.
     const classes = [IGNORE, 2, 9, 8, IGNORE, IGNORE];
@@ -78,7 +80,9 @@ describe('SceneNet RGB-D', () => {
     const recording = await open(room());
     const [first, second] = await Promise.all(recording.frames.map((entry) => recording.readPose!(entry)));
     const closeTo = (pose: Float64Array, expected: readonly number[]) =>
-      expected.forEach((value, i) => expect(pose[i]).toBeCloseTo(value, 6));
+      expected.forEach((value, i) => {
+        expect(pose[i]).toBeCloseTo(value, 6);
+      });
     // x = z × up: looking along +z with y up, right is -x.
     closeTo(first!, [-1, 0, 0, 1, 0, -1, 0, 2, 0, 0, 1, 3, 0, 0, 0, 1]);
     closeTo(second!, [0, 0, 1, 1, 0, -1, 0, 2, 1, 0, 0, 3, 0, 0, 0, 1]);

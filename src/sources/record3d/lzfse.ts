@@ -121,7 +121,10 @@ function decodeLzvn(block: Uint8Array, output: Output): void {
       literals(length);
       continue;
     }
-    if (op === 0x06) return take(8);
+    if (op === 0x06) {
+      take(8);
+      return;
+    }
     if (op === 0x0e || op === 0x16) {
       take(1);
       continue;
