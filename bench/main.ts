@@ -7,6 +7,7 @@ import { benchLive } from './live.js';
 import { benchMemory } from './memory.js';
 import { benchNetwork } from './network.js';
 import { benchSelection } from './selection.js';
+import { benchSens } from './sens.js';
 import { benchStore } from './store.js';
 import { benchSuperpixels } from './superpixels.js';
 
@@ -18,6 +19,7 @@ const BENCHES: Record<string, () => Promise<Figure[]>> = {
   network: benchNetwork,
   live: benchLive,
   ingest: benchIngest,
+  sens: benchSens,
   agreement: benchAgreement,
   memory: benchMemory,
 };

@@ -29,6 +29,8 @@ export interface FileLayout {
   readonly classes: readonly string[];
   /** Every frame that has at least one of its needed files, in any order, each once. */
   readonly frames: readonly FrameId[];
+  /** Frames that the listing found no use for, where a list of frames is at fault; none of `frames`. */
+  readonly unusable?: readonly BadEntry[];
   /** Names of the files there are, relative to the recording, with forward slashes. */
   readonly present: ReadonlySet<string>;
   readonly labelledList?: ReadonlySet<string> | undefined;
@@ -95,7 +97,8 @@ export interface GrowingRecording extends Recording {
  */
 export async function fileRecording(layout: FileLayout): Promise<Recording> {
   const recording = growingRecording(layout.path, layout.format);
-  const { frames, bad } = await recording.extend(layout);
+  const { frames, bad: found } = await recording.extend(layout);
+  const bad = layout.unusable === undefined ? found : inOrder([...layout.unusable, ...found]);
   if (frames.length === 0) throw new UserError(noUsableFrame(layout.path, bad));
   const { classes, labelledList, validationList, hasClock } = layout;
   const { readTime, ...timeless } = recording;

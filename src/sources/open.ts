@@ -9,17 +9,29 @@ import { matterport3d } from './matterport3d/matterport3d.js';
 import { ownLayout } from './own-layout.js';
 import { record3d } from './record3d/record3d.js';
 import type { Recording } from './recording.js';
+import { redwood } from './redwood.js';
+import { replica } from './replica.js';
+import { scannetLayout } from './scannet/scannet-layout.js';
+import { sensLayout } from './scannet/sens-layout.js';
 import { scenenet } from './scenenet/scenenet.js';
 import { sevenScenes } from './seven-scenes.js';
+import { strayLayout } from './stray/stray-layout.js';
+import { tum } from './tum.js';
 import { viewalLayout } from './viewal-layout.js';
 
 /** Most telling marker first. */
 export const LAYOUTS: readonly Layout[] = [
   ownLayout,
   liveLayout,
+  scannetLayout,
+  sensLayout,
   viewalLayout,
   scenenet,
   sevenScenes,
+  replica,
+  tum,
+  strayLayout,
+  redwood,
   record3d,
   matterport3d,
 ];

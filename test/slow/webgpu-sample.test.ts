@@ -11,7 +11,9 @@ describe.skipIf(typeof gpu === 'string')(`the whole bundled sample, ${where}`, (
     const folder = await temporaryFolder();
     const run = async (backend: 'wasm' | 'webgpu', more = {}) => {
       const options = { ...QUICK, size: '160x120', budget: '60superpixels', backend, ...more };
-      const { selections } = await replay(await openRun(join(folder, backend), options, { recording: SAMPLE }));
+      const { selections } = await replay(
+        await openRun(join(folder, backend), options, { recording: SAMPLE }),
+      );
       return selections;
     };
     const onCpu = await run('wasm', { steps: 60 });

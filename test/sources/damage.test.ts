@@ -1,8 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { BadFrameError, UserError } from '../../src/errors.js';
-import { random } from '../../src/random.js';
 import { decodeColour, decodeGrey } from '../../src/sources/images.js';
 import { openRecording } from '../../src/sources/open.js';
 import { readProbabilities } from '../../src/sources/probability-files.js';
@@ -19,35 +17,11 @@ import {
   ramp,
   writeRecording,
 } from './builders.js';
+import { damaged, survives } from './damaged.js';
 
 // Files get cut short and bytes get flipped: whatever comes of it is a frame or a report, nothing else.
 
 const SIZE = { width: 8, height: 6 };
-const DAMAGES = 200;
-
-/**
- * The content cut somewhere, and the content with one byte changed.
- * @param flippable the bytes that change, from and to (exclusive)
- */
-function* damaged(content: Uint8Array, [from, to] = [0, content.length]): Generator<Uint8Array> {
-  const next = random(20);
-  for (let i = 0; i < DAMAGES; i++) {
-    yield content.subarray(0, Math.floor(next() * content.length));
-    const flipped = Uint8Array.from(content);
-    flipped[from + Math.floor(next() * (to - from))]! ^= 1 + Math.floor(next() * 255);
-    yield flipped;
-  }
-}
-
-async function survives(attempt: () => Promise<unknown>): Promise<'read' | 'reported'> {
-  try {
-    await attempt();
-    return 'read';
-  } catch (error) {
-    if (error instanceof BadFrameError || error instanceof UserError) return 'reported';
-    throw error;
-  }
-}
 
 async function readAll(path: string): Promise<void> {
   const recording = await openRecording(path);

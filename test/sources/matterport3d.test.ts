@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { IGNORE } from '../../src/frame.js';
 import { openRecording } from '../../src/sources/open.js';
 import { type Files, jpeg, png, png16, ramp, without, writeRecording } from './builders.js';
-import { damaged, readWhole, survives } from './damages.js';
+import { damaged, readWhole, survives } from './damaged.js';
 
 const SIZE = { width: 10, height: 8 };
 const HOUSE = '17DRP5sb8fy';

@@ -2,8 +2,7 @@ import { chmod, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../src/errors.js';
-import type { Format } from '../../src/sources/formats.js';
-import { FORMATS } from '../../src/sources/formats.js';
+import { FORMATS, type Format } from '../../src/sources/formats.js';
 import { openRecording } from '../../src/sources/open.js';
 import { poseAt, writeRecording } from './builders.js';
 
@@ -71,8 +70,8 @@ describe('opening what is no recording', () => {
 
   it('says which formats there are', async () => {
     const path = await writeRecording({ a: '' });
-    expect(await messageOf(openRecording(path, { format: 'something' as Format }))).toBe(
-      `There is no format "something": expected one of ${FORMATS.join(', ')}.`,
+    expect(await messageOf(openRecording(path, { format: 'kitti' as Format }))).toBe(
+      `There is no format "kitti": expected one of ${FORMATS.join(', ')}.`,
     );
   });
 

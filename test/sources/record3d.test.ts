@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { openRecording } from '../../src/sources/open.js';
 import { openZip } from '../../src/sources/zip-file.js';
 import { jpeg, png, ramp, writeRecording } from './builders.js';
-import { damaged, readWhole, survives } from './damages.js';
+import { damaged, readWhole, survives } from './damaged.js';
 import { lzfse } from './lzfse-encoder.js';
 import { type ZipEntryKind, zip } from './zip-builder.js';
 

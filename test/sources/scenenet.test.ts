@@ -5,7 +5,7 @@ import { IGNORE } from '../../src/frame.js';
 import { openRecording } from '../../src/sources/open.js';
 import { NYU13_CLASSES } from '../../src/sources/scenenet/classes.js';
 import { type Files, jpeg, png16, ramp, without, writeRecording } from './builders.js';
-import { damaged, readWhole, survives } from './damages.js';
+import { damaged, readWhole, survives } from './damaged.js';
 import { float, instance, int, message, pose, text, trajectory, varint, view } from './scenenet-builder.js';
 
 const INSTANCES = [

@@ -6,7 +6,7 @@ import { requireIntrinsics } from '../depth-camera.js';
 import { inOrder } from '../file-recording.js';
 import { decodeColour } from '../images.js';
 import type { Layout } from '../layout.js';
-import { requirePose } from '../pose.js';
+import { quaternionPose } from '../quaternion-pose.js';
 import type { BadEntry, FrameEntry, Recording } from '../recording.js';
 import { parseJson } from '../settings.js';
 import { stampDigest, stampsOf } from '../stamps.js';
@@ -172,19 +172,10 @@ function poseOf(archive: Archive, index: number): Float64Array {
   const file = metadataOf(archive, 'poses', index);
   const pose = archive.metadata.poses[index];
   const values = finite(pose, 7, file, '7 finite numbers: qx, qy, qz, qw, x, y, z');
-  const [a = 0, b = 0, c = 0, d = 0, tx = 0, ty = 0, tz = 0] = values;
-  const length = Math.hypot(a, b, c, d);
-  if (Math.abs(length - 1) > 1e-2)
-    throw new BadFrameError(file, `a quaternion of length ${length.toPrecision(3)}, expected 1`);
-  const [x, y, z, w] = [a / length, b / length, c / length, d / length];
-  // The second and third column negated: from y up and z back to y down and z forward.
-  const matrix = Float64Array.of(
-    ...[1 - 2 * (y * y + z * z), -2 * (x * y - z * w), -2 * (x * z + y * w), tx],
-    ...[2 * (x * y + z * w), -1 + 2 * (x * x + z * z), -2 * (y * z - x * w), ty],
-    ...[2 * (x * z - y * w), -2 * (y * z + x * w), -1 + 2 * (x * x + y * y), tz],
-    ...[0, 0, 0, 1],
-  );
-  return requirePose(matrix, file);
+  const matrix = quaternionPose([...values.slice(4), ...values.slice(0, 4)], file);
+  // From y up and z back to y down and z forward.
+  for (const at of [1, 2, 5, 6, 9, 10]) matrix[at]! *= -1;
+  return matrix;
 }
 
 /** Recordings of old versions have no times, only a rate. */
