@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { InterruptedError, UserError } from '../errors.js';
 import { TRAINING_OPTIONS } from '../stages/options.js';
 import { VERSION } from '../version.js';
+import { dataset } from './dataset.js';
 import { doctor } from './doctor.js';
 import { live } from './live.js';
 import { consoleMonitor } from './monitor.js';
@@ -205,6 +206,7 @@ stage('report', 'stage 5: report.html', []).action(async (out: string, values: S
 
 live(program.command('live'), monitor, interrupt.signal);
 swapModel(program.command('swap-model'));
+dataset(program.command('dataset'), monitor);
 synth(program.command('synth'), monitor);
 weights(program.command('weights'), monitor);
 doctor(program.command('doctor'));

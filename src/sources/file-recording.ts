@@ -43,6 +43,11 @@ export interface FileLayout {
    */
   camera(scene: string): Promise<DepthCamera>;
   /**
+   * The camera of a frame that has one of its own, undefined where it has its scene's.
+   * @throws BadFrameError where its files are no good: then the frame is not
+   */
+  frameCamera?(frame: FrameId): Promise<DepthCamera> | undefined;
+  /**
    * Poses of a scene, for layouts that list them instead of keeping a file a frame; called once a scene.
    * @throws BadFrameError where the list is no good: then no frame of the scene is
    */
@@ -227,7 +232,10 @@ async function lookUp(layout: FileLayout, frame: FrameId, scene: SceneFacts): Pr
     else if (needed.includes(part)) throw missing(names);
   }
   if (scene instanceof BadFrameError) throw scene;
-  const { camera, poses } = scene;
+  const { poses } = scene;
+  const own = await layout.frameCamera?.(frame);
+  const camera = own ?? scene.camera;
+  const cameraStamps = own === undefined ? scene.stamps : await stampsOf(layout.path, own.files);
   const stampOf = (parts: readonly Part[]) =>
     stampsOf(
       layout.path,
@@ -237,7 +245,7 @@ async function lookUp(layout: FileLayout, frame: FrameId, scene: SceneFacts): Pr
     ...frame,
     labelled: files.has('label'),
     fingerprint: stampDigest(
-      (await stampOf(needed)) + scene.stamps + (poses?.pose(frame.id).join(' ') ?? ''),
+      (await stampOf(needed)) + cameraStamps + (poses?.pose(frame.id).join(' ') ?? ''),
     ),
     labelFingerprint: files.has('label') ? stampDigest(await stampOf(['label'])) : '',
   };

@@ -51,8 +51,8 @@ const ENDINGS: Readonly<Record<Part, readonly string[]>> = {
 
 /**
  * The layout to write by hand: `recording.json`, and a folder per scene with `<frame>.color.jpg`,
- * `<frame>.depth.png`, `<frame>.pose.txt` and, as there are, `<frame>.label.png` and `<frame>.superpixel.png`. The
- * README describes it.
+ * `<frame>.depth.png`, `<frame>.pose.txt` and, as there are, `<frame>.label.png`, `<frame>.superpixel.png` and, for a camera
+ * of its own, `<frame>.intrinsics.json`. The README describes it.
  */
 export const ownLayout: Layout = {
   name: 'own',
@@ -102,7 +102,14 @@ async function describe(
     frames,
     present,
     fileNames: (part, { scene, id }) => ENDINGS[part].map((ending) => `${scene}/${id}.${ending}`),
-    camera: (scene) => cameraOf(path, scene, settings, present.has(`${scene}/${INTRINSICS}`)),
+    camera: (scene) => {
+      const file = `${scene}/${INTRINSICS}`;
+      return present.has(file) ? ownCamera(path, file, settings) : sharedCamera(file, settings);
+    },
+    frameCamera: ({ scene, id }) => {
+      const file = `${scene}/${id}.${INTRINSICS}`;
+      return present.has(file) ? ownCamera(path, file, settings) : undefined;
+    },
     classOf: (stored) => (stored < settings.classes.length || stored === IGNORE ? stored : undefined),
   };
 }
@@ -115,28 +122,28 @@ function parseSettings(text: string): Settings {
   }
 }
 
-/** The scene's own camera, else the recording's. */
-async function cameraOf(path: string, scene: string, settings: Settings, own: boolean): Promise<DepthCamera> {
-  const file = `${scene}/${INTRINSICS}`;
-  let intrinsics = settings.intrinsics;
-  if (own) {
-    const text = new TextDecoder().decode(await readBytes(join(path, file), file));
-    try {
-      intrinsics = parseJson(text, intrinsicsSchema);
-    } catch (error) {
-      throw new BadFrameError(file, (error as Error).message);
-    }
+/** The camera that a file of a scene's or a frame's own describes. */
+async function ownCamera(path: string, file: string, settings: Settings): Promise<DepthCamera> {
+  const text = new TextDecoder().decode(await readBytes(join(path, file), file));
+  try {
+    return camera(parseJson(text, intrinsicsSchema), settings, [file, SETTINGS]);
+  } catch (error) {
+    throw new BadFrameError(file, (error as Error).message);
   }
-  if (intrinsics === undefined) {
-    throw new BadFrameError(file, `missing, and ${SETTINGS} has no "intrinsics" for all scenes`);
-  }
-  return {
-    intrinsics,
-    size: intrinsics,
-    depthScale: settings.depthScale,
-    greatestDepth: 65535,
-    files: own ? [file, SETTINGS] : [SETTINGS],
-  };
+}
+
+/** The recording's camera. @param file where a scene might have its own */
+async function sharedCamera(file: string, settings: Settings): Promise<DepthCamera> {
+  if (settings.intrinsics !== undefined) return camera(settings.intrinsics, settings, [SETTINGS]);
+  throw new BadFrameError(file, `missing, and ${SETTINGS} has no "intrinsics" for all scenes`);
+}
+
+function camera(
+  intrinsics: z.output<typeof intrinsicsSchema>,
+  { depthScale }: Settings,
+  files: readonly string[],
+): DepthCamera {
+  return { intrinsics, size: intrinsics, depthScale, greatestDepth: 65535, files };
 }
 
 /** Frames that a list in the recording names, if it is there. */

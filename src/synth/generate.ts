@@ -2,15 +2,16 @@ import { readdir, readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { Worker } from 'node:worker_threads';
 import { UserError } from '../errors.js';
 import { isMissing, writeFileAtomically } from '../files.js';
 import type { Size } from '../frame.js';
+import { DEPTH_SCALE } from '../sources/own-frame-files.js';
+import { runTasks } from '../task-threads.js';
 import { workerUrl } from '../worker-url.js';
 import { intrinsicsFor } from './camera-path.js';
 import { NYU13 } from './classes.js';
-import { DEPTH_SCALE, frameId, isWritten, sceneName } from './frame-files.js';
-import type { RenderReport, RenderTask } from './render-worker.js';
+import { frameId, isWritten, sceneName } from './frame-files.js';
+import type { RenderTask } from './render-worker.js';
 
 export interface SynthOptions {
   /** Folder of the recording: new, empty, or begun earlier with the same options. */
@@ -79,7 +80,8 @@ export async function generateRecording(
   const total = scenes * frames;
   let done = total - wantedTotal;
   onFrame(done, total);
-  await runTasks(tasks, workers, () => onFrame(++done, total));
+  const url = workerUrl(import.meta.url, './render-worker.js');
+  await runTasks('A rendering thread', url, tasks, workers, () => onFrame(++done, total));
   return { scenes, frames: total, rendered: wantedTotal, labelled: labelled.length };
 }
 
@@ -147,32 +149,4 @@ function split<T>(items: readonly T[], parts: number): T[][] {
   const runs: T[][] = [];
   for (let from = 0; from < items.length; from += length) runs.push(items.slice(from, from + length));
   return runs;
-}
-
-/** Hands tasks to threads as they become free. The first failure ends all of them. */
-async function runTasks(tasks: readonly RenderTask[], workers: number, onFrame: () => void): Promise<void> {
-  let given = 0;
-  const threads: Worker[] = [];
-  const run = (): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const worker = new Worker(workerUrl(import.meta.url, './render-worker.js'));
-      threads.push(worker);
-      const give = (): void => {
-        if (given < tasks.length) worker.postMessage(tasks[given++]);
-        else resolve();
-      };
-      worker.on('message', (report: RenderReport) => {
-        if (report.kind === 'frame') onFrame();
-        else if (report.kind === 'finished') give();
-        else reject(report.mendable ? new UserError(report.message) : new Error(report.message));
-      });
-      worker.on('error', reject);
-      worker.on('exit', () => reject(new Error('A rendering thread ended early.')));
-      give();
-    });
-  try {
-    await Promise.all(Array.from({ length: Math.min(workers, tasks.length) }, run));
-  } finally {
-    await Promise.all(threads.map((thread) => thread.terminate()));
-  }
 }

@@ -1,8 +1,8 @@
 import { parentPort } from 'node:worker_threads';
 import sharp from 'sharp';
-import { UserError } from '../errors.js';
 import type { Size } from '../frame.js';
 import { random, seedOf } from '../random.js';
+import { serveTasks } from '../task-threads.js';
 import { cameraPath, intrinsicsFor } from './camera-path.js';
 import { frameId, sceneName, writeFrame } from './frame-files.js';
 import { Renderer } from './render.js';
@@ -22,11 +22,6 @@ export interface RenderTask {
   readonly wanted: readonly number[];
 }
 
-export type RenderReport =
-  | { readonly kind: 'frame' }
-  | { readonly kind: 'finished' }
-  | { readonly kind: 'failed'; readonly mendable: boolean; readonly message: string };
-
 /** Renders and writes one task's frames, in order. */
 async function renderTask(task: RenderTask, onFrame: () => void): Promise<void> {
   const { out, seed, size, noise, scene, frames } = task;
@@ -41,20 +36,8 @@ async function renderTask(task: RenderTask, onFrame: () => void): Promise<void> 
   }
 }
 
-const port = parentPort;
-if (port !== null) {
+if (parentPort !== null) {
   // One worker per core: sharp's own threads would only compete with them.
   sharp.concurrency(1);
-  const report = (message: RenderReport): void => port.postMessage(message);
-  port.on('message', (task: RenderTask) => {
-    renderTask(task, () => report({ kind: 'frame' })).then(
-      () => report({ kind: 'finished' }),
-      (error: unknown) =>
-        report({
-          kind: 'failed',
-          mendable: error instanceof UserError,
-          message: error instanceof Error ? error.message : String(error),
-        }),
-    );
-  });
+  serveTasks((task: RenderTask, onFrame: (done: null) => void) => renderTask(task, () => onFrame(null)));
 }
