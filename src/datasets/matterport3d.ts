@@ -17,7 +17,7 @@ const TEST = new Set(
 export const matterport3d: Dataset = {
   name: 'matterport3d',
   title: 'Matterport3D',
-  format: 'auto',
+  format: 'matterport3d',
   /** Its download script puts a folder a house into `v1/scans/`. */
   async recordings(download) {
     for (const parents of [['v1', 'scans'], ['scans']]) {

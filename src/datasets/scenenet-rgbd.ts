@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { UserError } from '../errors.js';
-import { NYU13 } from '../synth/classes.js';
+import { NYU13_CLASSES } from '../sources/scenenet/classes.js';
 import { type Dataset, type Split, trailingNumber } from './dataset.js';
 
 /** The training splits, of 17, that the published lists draw from. */
@@ -13,8 +13,8 @@ const STEP = 25;
 export const scenenetRgbd: Dataset = {
   name: 'scenenet-rgbd',
   title: 'SceneNet RGB-D',
-  format: 'auto',
-  classes: NYU13,
+  format: 'scenenet',
+  classes: NYU13_CLASSES,
   /** From inside, the validation split looks like training split 0. */
   async recordings(download) {
     if (!/^(train|val|\d+)$/.test(basename(download))) return [download];
