@@ -46,6 +46,7 @@ const load = async () => ({
   ...(await import('../stages/live-networks.js')),
   ...(await import('../stages/live-pictures.js')),
   ...(await import('../stages/live-run.js')),
+  ...(await import('../stages/live-tables.js')),
   ...(await import('./summary.js')),
 });
 
@@ -127,6 +128,7 @@ Examples:
       const status = new loaded.LiveStatus();
       const { path, open } = await sourceOf(loaded, values, given, status, monitor);
       const { run, source } = await loaded.openLiveRun(values.out, given, path, open, monitor);
+      status.windows = await loaded.windowTable(run).last();
       const networks = await loaded.LiveNetworks.open(run);
       const scenes = loaded.liveScenes(run);
       const labels = new loaded.LiveLabels(run, (await loaded.readClassNames(run.options.model!)) ?? []);
@@ -158,7 +160,10 @@ Examples:
       };
       const show = (event: LiveEvent) => {
         if (event.type === 'frame') status.arrived(event);
-        else console.log(`Window ${event.window}, ${said(source.counts)}:\n${loaded.pickTable(event.rows)}`);
+        else {
+          status.windows = event.window;
+          console.log(`Window ${event.window}, ${said(source.counts)}:\n${loaded.pickTable(event.rows)}`);
+        }
         events.next(event);
       };
       try {

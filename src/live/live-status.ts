@@ -15,6 +15,8 @@ interface Sample {
 
 /** How fast frames come and are scored, and how long after they came. */
 export class LiveStatus {
+  /** Number of the last window, through all runs in the folder; 0 before the first. */
+  windows = 0;
   #scored = 0;
   /** When frames came that are not scored yet, by name. */
   readonly #came = new Map<string, number>();

@@ -3,8 +3,12 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { UserError } from '../errors.js';
 import { isLoopback, type ServerOptions } from './options.js';
 
-/** Answers without a token: it tells nothing but that the server is there. */
-const OPEN = new Set(['/healthz']);
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether a route answers without a token: one that tells nothing of the run. */
+    isOpen?: boolean;
+  }
+}
 
 /**
  * Who may speak to the server: with a token, whoever shows it; without one, programs on this machine.
@@ -34,7 +38,7 @@ export function guard(app: FastifyInstance, { address, token }: ServerOptions): 
     const { origin } = request.headers;
     if (origin !== undefined && hostOfOrigin(origin) !== request.headers.host)
       return refuse(403, 'Pages from other places may not use this server.');
-    if (expected === undefined || OPEN.has(request.url.split('?', 1)[0]!)) return;
+    if (expected === undefined || request.routeOptions.config.isOpen === true) return;
     const shown = shownToken(request);
     if (shown === undefined || !timingSafeEqual(digest(shown), expected)) {
       reply.header('www-authenticate', 'Bearer');

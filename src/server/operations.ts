@@ -4,7 +4,7 @@ import type { Metrics } from './metrics.js';
 
 /** `/healthz` for whoever restarts servers, `/metrics` for Prometheus. */
 export function operations(app: FastifyInstance, source: NetworkSource | undefined, metrics: Metrics): void {
-  app.get('/healthz', { logLevel: 'warn' }, async (_, reply) => {
+  app.get('/healthz', { config: { isOpen: true }, logLevel: 'warn' }, async (_, reply) => {
     if (source?.isClosing) return reply.code(503).send({ status: 'stopping' });
     return { status: 'ok' };
   });

@@ -32,6 +32,8 @@ export async function createServer(
   const limits = { ...SERVER_LIMITS, ...options.limits };
   const app = fastify({
     bodyLimit: limits.messageBytes,
+    // Names of scenes and frames in addresses, percent-encoded.
+    routerOptions: { maxParamLength: 2000 },
     // A request that trickles in for longer holds a client's place for nothing.
     requestTimeout: 60_000,
     // A line or two a frame would bury what matters; metrics count them.

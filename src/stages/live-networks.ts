@@ -37,6 +37,11 @@ export class LiveNetworks {
     return this.#folder;
   }
 
+  /** What scores say of it. */
+  get key(): string {
+    return this.#opened.at(-1)!.key;
+  }
+
   /**
    * Goes on with the network in another model folder.
    * @throws UserError, and goes on as before, where it holds none or one of other classes

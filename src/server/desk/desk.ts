@@ -10,6 +10,7 @@ import type { Run } from '../../stages/run.js';
 import type { LiveServer } from '../server.js';
 import { feed } from './feed.js';
 import { labels } from './labels.js';
+import { page } from '../page.js';
 import { deskMetrics } from './metrics.js';
 import { network } from './network.js';
 import { scenes } from './scenes.js';
@@ -29,7 +30,7 @@ export interface LiveDesk {
   readonly window: string;
 }
 
-/** Adds what docs/live.md says of a live run's state, scenes, windows, labels and networks to a server. */
+/** Adds what docs/live.md says of a live run's state, scenes, windows, labels and networks to a server, and a page that shows it. */
 export function addDesk({ app, metrics }: LiveServer, desk: LiveDesk): void {
   deskMetrics(metrics.registry, desk);
   state(app, desk);
@@ -37,4 +38,5 @@ export function addDesk({ app, metrics }: LiveServer, desk: LiveDesk): void {
   feed(app, desk);
   labels(app, desk);
   network(app, desk);
+  page(app);
 }

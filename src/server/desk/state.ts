@@ -1,4 +1,4 @@
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { NetworkSource } from '../../live/network-source.js';
 import type { LiveDesk } from './desk.js';
@@ -8,6 +8,8 @@ export interface LiveState {
   readonly recording: string;
   /** Folder of the network that looks at frames as they come, its last part. */
   readonly model: string;
+  /** What the scores that it makes say as their model. */
+  readonly model_key: string;
   readonly window: string;
   readonly budget: string;
   readonly frames: {
@@ -24,6 +26,8 @@ export interface LiveState {
   readonly rate: { readonly received: number; readonly scored: number };
   /** From disk to scene, seconds, of the last 500 frames. */
   readonly latency: { readonly p50: number; readonly p95: number } | null;
+  /** Number of the last window; 0 before the first. */
+  readonly windows: number;
   /** Superpixels that people labelled since the start. */
   readonly labels: number;
   readonly scenes: readonly {
@@ -38,18 +42,25 @@ export interface LiveState {
 export function stateOf({ run, source, scenes, status, labels, networks, window }: LiveDesk): LiveState {
   const waiting = source instanceof NetworkSource ? source.waiting : null;
   return {
-    recording: basename(source.recording.path),
+    recording: nameOf(run, source.recording.path),
     model: basename(networks.folder),
+    model_key: networks.key,
     window,
     budget: run.options.budget,
     frames: { ...source.counts, waiting, scored: status.scored },
     rate: status.rate,
     latency: status.latency,
+    windows: status.windows,
     labels: labels.count,
     scenes: scenes.summaries().map(({ isAwake, newest = null, ...scene }) => ({
       ...{ ...scene, newest, is_awake: isAwake },
     })),
   };
+}
+
+/** Of frames that come by the network, the run's: they are stored in its folder, under a name that all runs give them. */
+function nameOf({ folder }: LiveDesk['run'], recording: string): string {
+  return basename(dirname(recording) === folder.path ? folder.path : recording);
 }
 
 /** `GET /state`, `GET /classes`. */

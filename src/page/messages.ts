@@ -1,0 +1,71 @@
+/** What the server tells, as its JSON has it. */
+
+/** Of `GET /state`, and of `WS /events` with the type `state`. */
+export interface LiveState {
+  readonly recording: string;
+  readonly model: string;
+  /** What scores say of it; a name may be of several networks, one after another. */
+  readonly model_key: string;
+  /** As given: `30s`, `100frames` or `scene`. */
+  readonly window: string;
+  readonly budget: string;
+  readonly frames: {
+    readonly received: number;
+    readonly kept: number;
+    readonly repeated: number;
+    readonly refused: number;
+    readonly skipped: Readonly<Record<string, number>>;
+    /** Null where frames do not come by the network. */
+    readonly waiting: number | null;
+    readonly scored: number;
+  };
+  /** Frames a second, over the last ten. */
+  readonly rate: { readonly received: number; readonly scored: number };
+  /** Seconds from taken to scored, of the last frames. */
+  readonly latency: { readonly p50: number; readonly p95: number } | null;
+  /** Number of the last window; 0 before the first. */
+  readonly windows: number;
+  /** That a frame came to last, first. */
+  readonly scenes: readonly SceneState[];
+}
+
+export interface SceneState {
+  readonly scene: string;
+  readonly frames: number;
+  readonly candidates: number;
+  readonly newest: string | null;
+  readonly is_awake: boolean;
+}
+
+/** A superpixel of a frame. */
+export interface View {
+  readonly frame: string;
+  readonly superpixel: number;
+}
+
+export interface Candidate extends View {
+  readonly pixels: number;
+  readonly view_entropy: number;
+  /** Key of the network that scored it. */
+  readonly model: string;
+}
+
+export interface Pick extends Candidate {
+  readonly rank: number;
+  readonly scene: string;
+  readonly view_divergence: number | null;
+  /** Other views of the same surface. */
+  readonly views: readonly View[];
+  /** SVG path data, pixels of the frame at working size; null where the frame cannot be read any more. */
+  readonly outline: string | null;
+}
+
+/** Of `GET /windows/<n>`, and of `WS /events` with the type `window`. */
+export interface PickedWindow {
+  readonly window: number;
+  readonly picks: readonly Pick[];
+}
+
+export type LiveEvent =
+  | ({ readonly type: 'state' } & LiveState)
+  | ({ readonly type: 'window' } & PickedWindow);
