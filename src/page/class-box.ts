@@ -42,6 +42,10 @@ export class ClassBox {
     this.#input.focus();
   }
 
+  clear(): void {
+    this.#input.value = '';
+  }
+
   #key(event: KeyboardEvent): void {
     if (event.isComposing) return;
     switch (event.key) {
@@ -73,7 +77,9 @@ export class ClassBox {
     this.#shown = matching(this.classes(), typed);
     fill(
       this.#list,
-      this.#shown.length === 0 ? element('li.empty', {}, typed ? 'No such class' : 'No classes are known') : [],
+      this.#shown.length === 0
+        ? element('li.empty', {}, typed ? 'No such class' : 'No classes are known')
+        : [],
       this.#shown.map((name, i) =>
         element(
           'li',

@@ -40,7 +40,12 @@ const scenes = new SceneChooser(server, (scene) => {
 const queue = new Queue(server, surface);
 const windows = new Windows(server, () => classes, surface);
 const sceneName = element('h2');
-const scene = element('section', { id: 'scene' }, sceneName, element('div.beside-points', {}, frame.element, points.element));
+const scene = element(
+  'section',
+  { id: 'scene' },
+  sceneName,
+  element('div.beside-points', {}, frame.element, points.element),
+);
 const nothing = element('section', {}, element('p.empty', {}, 'No frame has come yet.'));
 
 const connection = new Connection(server, {

@@ -15,7 +15,7 @@ export class PickCard {
   readonly #box: ClassBox;
   #isLabelled = false;
 
-  /** @param labelled called when its label is on its way */
+  /** @param labelled called when its label is on its way, and when it has none after all */
   constructor(
     private readonly server: Server,
     private readonly pick: Pick,
@@ -80,7 +80,8 @@ export class PickCard {
     this.labelled(this);
     try {
       await this.server.post('labels', { labels: [{ scene, frame, superpixel, class: name }] });
-      const change = element('button.quiet', { onclick: () => this.#ask() }, 'change');
+      this.#box.clear();
+      const change = element('button.quiet', { onclick: () => this.#change() }, 'change');
       fill(this.#label, element('p', { role: 'status' }, element('b', {}, `✓ ${name}`)), change);
     } catch (error) {
       this.#ask();
@@ -88,6 +89,12 @@ export class PickCard {
       this.#label.append(element('p.wrong', { role: 'alert' }, `Not labelled as ${name}. ${why}`));
       this.labelled(this);
     }
+  }
+
+  #change(): void {
+    this.#ask();
+    this.labelled(this);
+    this.focus();
   }
 
   #ask(): void {

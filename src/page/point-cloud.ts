@@ -38,7 +38,10 @@ export class PointCloud {
     this.#renderer.outputColorSpace = LinearSRGBColorSpace;
     this.canvas = this.#renderer.domElement;
     this.canvas.tabIndex = 0;
-    this.canvas.setAttribute('aria-label', "Points of the scene, coloured by view entropy; arrow keys move the view");
+    this.canvas.setAttribute(
+      'aria-label',
+      'Points of the scene, coloured by view entropy; arrow keys move the view',
+    );
     const points = new Points(this.#geometry, new PointsMaterial({ size: POINT, vertexColors: true }));
     points.frustumCulled = false;
     this.#scene.add(points);

@@ -81,7 +81,8 @@ export class PointsView {
       if (scene !== this.#scene!.scene) return;
       this.#cloud.show(points, most);
       this.#legend.show(most);
-      this.#caption.textContent = points.length === 0 ? 'No points yet.' : counted(points.length / 4, 'point');
+      this.#caption.textContent =
+        points.length === 0 ? 'No points yet.' : counted(points.length / 4, 'point');
       const isFirst = scene !== this.#shown?.scene;
       this.#shown = { scene, version };
       if (isFirst) this.#look();
@@ -98,7 +99,10 @@ export class PointsView {
       this.#cloud = new PointCloud();
       fill(this.#stage, this.#cloud.canvas);
     } catch {
-      fill(this.#stage, element('p.empty', {}, 'This browser has no WebGL, which the 3-D view of the points needs.'));
+      fill(
+        this.#stage,
+        element('p.empty', {}, 'This browser has no WebGL, which the 3-D view of the points needs.'),
+      );
     }
   }
 

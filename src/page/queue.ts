@@ -37,7 +37,14 @@ export class Queue {
     private readonly server: Server,
     private readonly surface: SurfaceDialog,
   ) {
-    this.element = element('section', { id: 'queue' }, element('h2', {}, 'Queue'), this.#note, this.#list, this.#more);
+    this.element = element(
+      'section',
+      { id: 'queue' },
+      element('h2', {}, 'Queue'),
+      this.#note,
+      this.#list,
+      this.#more,
+    );
     this.#refresher = new Refresher(this.element, 2000, () => this.#refresh());
   }
 
@@ -68,7 +75,10 @@ export class Queue {
   }
 
   #render(scene: string, rows: readonly Candidate[], candidates: number): void {
-    if (rows.length === 0) return this.#clear('Nothing waits to be picked.');
+    if (rows.length === 0) {
+      this.#clear('Nothing waits to be picked.');
+      return;
+    }
     this.#note.textContent = `What windows to come would pick of ${scene}: the first ${count(rows.length)} of ${count(Math.max(candidates, rows.length))} candidates.`;
     this.#more.hidden = candidates <= rows.length || rows.length < this.#rows;
     const keep = new Set(rows.map(keyOf));
@@ -80,7 +90,10 @@ export class Queue {
       return card.element;
     });
     // Moving what is in the document would take the focus from it.
-    if (elements.some((each, i) => this.#list.children[i] !== each) || elements.length !== this.#list.childElementCount)
+    if (
+      elements.some((each, i) => this.#list.children[i] !== each) ||
+      elements.length !== this.#list.childElementCount
+    )
       fill(this.#list, elements);
   }
 
@@ -97,7 +110,10 @@ export class Queue {
     };
     const button = element(
       'button.candidate',
-      { title: 'All views of this surface', onclick: () => void this.surface.show(scene, { frame, superpixel }) },
+      {
+        title: 'All views of this surface',
+        onclick: () => void this.surface.show(scene, { frame, superpixel }),
+      },
       cropOf(this.server, scene, { frame, superpixel }),
       element('span.score', {}, score, element('span.track', {}, bar)),
       element('span.name', {}, `${frame} · ${superpixel}`),

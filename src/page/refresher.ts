@@ -1,3 +1,6 @@
+/** How far beyond the window's edges counts as seen: what comes into sight soon. */
+const AHEAD = '200px';
+
 /**
  * Does something again when there is reason to: never twice at once, not more often than every so many milliseconds, and
  * only while an element can be seen.
@@ -15,10 +18,13 @@ export class Refresher {
     private readonly interval: number,
     private readonly refresh: () => Promise<void>,
   ) {
-    new IntersectionObserver((entries) => {
-      this.#isSeen = entries.at(-1)!.isIntersecting;
-      this.#step();
-    }).observe(seen);
+    new IntersectionObserver(
+      (entries) => {
+        this.#isSeen = entries.at(-1)!.isIntersecting;
+        this.#step();
+      },
+      { rootMargin: AHEAD },
+    ).observe(seen);
     document.addEventListener('visibilitychange', () => this.#step());
   }
 

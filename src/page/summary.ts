@@ -16,7 +16,7 @@ export class Summary {
     fill(
       this.element,
       tile('frames in', count(frames.received), perSecond(rate.received)),
-      tile('kept', count(frames.kept), left.join(', ') || 'none repeated or refused'),
+      tile('kept', count(frames.kept), left.join(', ') || 'none refused'),
       tile(
         'skipped',
         count(skipped.reduce((sum, [, n]) => sum + n, 0)),

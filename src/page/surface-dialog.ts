@@ -44,8 +44,7 @@ export class SurfaceDialog {
     );
     if (!this.element.open) this.element.showModal();
     try {
-      const found =
-        views ?? (await this.server.get<View[]>(`${paths.superpixel(scene, superpixel)}/views`));
+      const found = views ?? (await this.server.get<View[]>(`${paths.superpixel(scene, superpixel)}/views`));
       if (asked !== this.#asked) return;
       const shown = found.slice(0, MOST);
       fill(

@@ -49,7 +49,8 @@ export class Windows {
     );
     document.addEventListener('keydown', (event) => {
       const isTyping = event.target instanceof HTMLInputElement && event.target.type === 'text';
-      if (event.key.toLowerCase() !== 'l' || event.ctrlKey || event.altKey || event.metaKey || isTyping) return;
+      if (event.key.toLowerCase() !== 'l' || event.ctrlKey || event.altKey || event.metaKey || isTyping)
+        return;
       event.preventDefault();
       this.#nextOf(undefined)?.focus();
     });
@@ -124,7 +125,7 @@ class Section {
   readonly element: HTMLElement;
   readonly number: number;
   readonly cards: PickCard[] = [];
-  readonly #count = element('small');
+  readonly #count = element('small.tally');
   readonly #list = element('div.cards');
   readonly #more: HTMLButtonElement;
 

@@ -41,7 +41,9 @@ export function page(app: FastifyInstance): void {
     );
     scope.get('/assets/report/style.css', async (_, reply) => reply.type('text/css').send(STYLE.text));
     for (const [name, path] of assets())
-      scope.get(`/assets/${name}`, (_, reply) => reply.sendFile(path.slice(dirname(path).length + 1), dirname(path)));
+      scope.get(`/assets/${name}`, (_, reply) =>
+        reply.sendFile(path.slice(dirname(path).length + 1), dirname(path)),
+      );
   });
 }
 
@@ -67,7 +69,7 @@ function assets(): [name: string, path: string][] {
  * become markup or scripts is forbidden altogether (`require-trusted-types-for`): names in the page come from devices.
  */
 function policyFor(html: string): string {
-  const map = /<script type="importmap">([^]*?)<\/script>/.exec(html)![1]!;
+  const map = /<script type="importmap">(.*?)<\/script>/s.exec(html)![1]!;
   const digest = createHash('sha256').update(map).digest('base64');
   return [
     "default-src 'none'",

@@ -67,7 +67,7 @@ export class LivePictures {
     const scale = CROP_WIDTH / box.width;
     const line = (colour: string, width: number) =>
       `<path d="${outline.path}" fill="none" stroke="${colour}" stroke-width="${width / scale}" stroke-linejoin="round"/>`;
-    const drawn = `<svg xmlns="http://www.w3.org/2000/svg" width="${CROP_WIDTH}" height="${Math.round(height * scale)}" viewBox="${box.x} ${box.y} ${box.width} ${height}">${line('#fff', 5)}${line('#e8590c', 2.5)}</svg>`;
+    const drawn = `<svg xmlns="http://www.w3.org/2000/svg" width="${CROP_WIDTH}" height="${Math.round(height * scale)}" viewBox="${box.x} ${box.y} ${box.width} ${height}">${line('#fff', 5)}${line('#e0007a', 2.5)}</svg>`;
     return photograph(looked!.frame)
       .extract({ left: box.x, top: box.y, width: box.width, height })
       .resize(CROP_WIDTH, Math.round(height * scale), { fit: 'fill', kernel: 'lanczos3' })

@@ -17,7 +17,7 @@ import { SAMPLE } from '../sample.js';
 const SIZE = { width: 320, height: 240 };
 
 /** Frames of the sample a scene, at most. */
-const FRAMES = 6;
+const FRAMES = 4;
 
 /** A frame of the sample with superpixels really cut, and entropies made up from its classes. */
 class FakeFrame {

@@ -6,7 +6,7 @@ import type { LiveDesk } from './desk.js';
 /** Where a live run stands, as JSON. */
 export interface LiveState {
   readonly recording: string;
-  /** Folder of the network that looks at frames as they come, its last part. */
+  /** Of the network that looks at frames as they come: its run's, or its folder's where that is not of a run. */
   readonly model: string;
   /** What the scores that it makes say as their model. */
   readonly model_key: string;
@@ -43,7 +43,7 @@ export function stateOf({ run, source, scenes, status, labels, networks, window 
   const waiting = source instanceof NetworkSource ? source.waiting : null;
   return {
     recording: nameOf(run, source.recording.path),
-    model: basename(networks.folder),
+    model: networkName(networks.folder),
     model_key: networks.key,
     window,
     budget: run.options.budget,
@@ -61,6 +61,11 @@ export function stateOf({ run, source, scenes, status, labels, networks, window 
 /** Of frames that come by the network, the run's: they are stored in its folder, under a name that all runs give them. */
 function nameOf({ folder }: LiveDesk['run'], recording: string): string {
   return basename(dirname(recording) === folder.path ? folder.path : recording);
+}
+
+/** A run has its network in `model`. */
+function networkName(folder: string): string {
+  return basename(folder) === 'model' ? basename(dirname(folder)) : basename(folder);
 }
 
 /** `GET /state`, `GET /classes`. */
