@@ -227,6 +227,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the live page${NO_BROWSER ? `: ${NO_B
     const third = await serve({ port });
     await third.addScene('hall', 'room-001', 1);
     third.endWindow(1);
+    await page.evaluate("window.dispatchEvent(new Event('online'))");
     await reads(page, '.window h3', 'Window 1 1 pick');
     await reads(page, '.window .where', 'hall');
     expect(await page.locator('.window').count()).toBe(1);
