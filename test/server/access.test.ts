@@ -60,8 +60,8 @@ test.each(['0.0.0.0', '::', '192.168.1.7', 'camera-host'])('listening on %s need
 });
 
 test('with a token, nothing but /healthz answers without it', async () => {
-  const { url } = await serve(await newSource(), { token: 'tüß secret' });
-  const encoded = encodeURIComponent('tüß secret');
+  const { url } = await serve(await newSource(), { token: 'tüß-secret' });
+  const encoded = encodeURIComponent('tüß-secret');
   expect(await statusOf(`${url}/healthz`, {})).toBe(200);
   expect(await statusOf(`${url}/metrics`, {})).toBe(401);
   expect(await statusOf(`${url}/frames`, {}, 'POST')).toBe(401);

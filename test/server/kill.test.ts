@@ -27,7 +27,8 @@ const FRAMES = 300;
  * Half of the frames are of a scene that others send to as well.
  */
 async function sendAll(url: string, name: string, acknowledged: Set<string>): Promise<void> {
-  const device = await Device.connect(url);
+  const device = await Device.connect(url).catch(() => undefined);
+  if (device === undefined) return; // killed before it was there
   const open = Array.from({ length: FRAMES }, (_, i) => ({
     scene: i % 2 ? 'shared' : name,
     id: `${i}`,
