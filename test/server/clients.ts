@@ -63,7 +63,7 @@ export class Device {
       socket.once('error', reject);
       socket.once('open', resolve);
     });
-    await device.until(() => device.credit > 0);
+    await device.until(() => device.credit > 0 || device.closed !== undefined);
     return device;
   }
 
