@@ -35,6 +35,8 @@ export interface Frame extends Size {
   readonly cameraToWorld: Float64Array;
   /** H×W class indices, `IGNORE` = unlabelled; undefined where the recording has no labels for the frame. */
   readonly labels?: Uint8Array | undefined;
+  /** Sizes of the images that it was read from, where it was read. */
+  readonly source?: { readonly colour: Size; readonly depth: Size } | undefined;
 }
 
 /** Names a frame across scenes, for messages and hashes. */

@@ -6,6 +6,7 @@ import { TRAINING_OPTIONS } from '../stages/options.js';
 import { VERSION } from '../version.js';
 import { dataset } from './dataset.js';
 import { doctor } from './doctor.js';
+import { inspect } from './inspect.js';
 import { live } from './live.js';
 import { consoleMonitor } from './monitor.js';
 import {
@@ -206,6 +207,7 @@ stage('report', 'stage 5: report.html', []).action(async (out: string, values: S
 
 live(program.command('live'), monitor, interrupt.signal);
 swapModel(program.command('swap-model'));
+inspect(program.command('inspect'), monitor);
 dataset(program.command('dataset'), monitor);
 synth(program.command('synth'), monitor);
 weights(program.command('weights'), monitor);

@@ -7,15 +7,10 @@ import type { Run } from '../stages/run.js';
 import { trainsNetwork } from '../stages/run-state.js';
 import { readParquet } from '../tables/parquet.js';
 import { type ComparisonRow, FRAMES, type RoundRow, type SelectionRow } from '../tables/schemas.js';
+import { PLAIN } from './plain-table.js';
 
 /** Picks shown on the terminal; the table in the run folder has them all. */
 const SHOWN = 10;
-
-/** How all our tables look: no colours, and no lines between rows. */
-const PLAIN = {
-  style: { head: [], border: [] },
-  chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
-};
 
 /** The first picks as a table. */
 export function pickTable(selections: readonly SelectionRow[]): string {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { BadFrameError, UserError } from '../errors.js';
 import { frameName } from '../frame.js';
+import { correctionFile, readCorrection } from '../sources/correction.js';
 import {
   type FileLayout,
   type FrameId,
@@ -78,9 +79,13 @@ export class FolderSource implements LiveSource {
     this.recording = this.#view();
   }
 
-  /** @throws UserError where the folder is not there, or cannot be listed */
+  /** @throws UserError where the folder is not there, cannot be listed, or has a correction, which only whole recordings can */
   static async open(path: string, options: FolderSourceOptions = {}): Promise<FolderSource> {
     await listFolder(resolve(path));
+    if ((await readCorrection(resolve(path))) !== undefined)
+      throw new UserError(
+        `${path} has a correction (${await correctionFile(path)}), which a growing folder cannot: expected it to be played, not watched.`,
+      );
     return new FolderSource(path, options);
   }
 

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { UserError } from '../errors.js';
+import { correctedRecording, readCorrection } from './correction.js';
 import { FORMATS, type Format } from './formats.js';
 import { listFolder } from './input-files.js';
 import type { Layout } from './layout.js';
@@ -37,15 +38,21 @@ export const LAYOUTS: readonly Layout[] = [
 ];
 
 /**
- * Opens a recorded data set: lists its frames without decoding them.
+ * Opens a recorded data set: lists its frames without decoding them. A correction that lies beside it is taken up.
  * @param path its folder or, in layouts that have such files, the file that holds it
  * @throws UserError where there is no such folder, it cannot be read, its layout is unknown or another than asked
- * for, or not one frame is usable
+ * for, its correction is no good, or not one frame is usable
  */
 export async function openRecording(
   path: string,
   { format = 'auto' }: { readonly format?: Format } = {},
 ): Promise<Recording> {
+  const recording = await openAsRead(path, format);
+  const correction = await readCorrection(recording.path);
+  return correction === undefined ? recording : correctedRecording(recording, correction);
+}
+
+async function openAsRead(path: string, format: Format): Promise<Recording> {
   if (!FORMATS.includes(format)) {
     throw new UserError(`There is no format "${format}": expected one of ${FORMATS.join(', ')}.`);
   }

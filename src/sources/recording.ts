@@ -1,4 +1,5 @@
 import type { Frame, Size } from '../frame.js';
+import type { Correction } from './correction.js';
 
 /** What is known of a frame without decoding it. */
 export interface FrameEntry {
@@ -46,6 +47,8 @@ export interface Recording {
    * them (`validation.txt` in our layout).
    */
   readonly validationList?: ReadonlySet<string> | undefined;
+  /** What `viewal inspect --fix` found wrong, set right in all that is read; absent where nothing was. */
+  readonly correction?: Correction | undefined;
   /**
    * Decodes one frame at `size`: colour averaged, depth and labels by nearest neighbour, intrinsics scaled.
    * @throws BadFrameError where the frame cannot be used
@@ -62,6 +65,11 @@ export interface Recording {
    * @throws BadFrameError where it is none
    */
   readTime?(entry: FrameEntry): Promise<number>;
+  /**
+   * Seconds by which a frame's colour is later than its depth, where the recording times both; without decoding it.
+   * @throws BadFrameError where it is none
+   */
+  readColourDelay?(entry: FrameEntry): Promise<number>;
   /** The user's own superpixel file of a frame (16-bit PNG or npy), if the layout has one; an absolute path. */
   superpixelFile(entry: FrameEntry): string | undefined;
 }

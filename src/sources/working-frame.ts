@@ -63,8 +63,11 @@ export function atWorkingSize(source: SourceFrame, labelTable: LabelTable, size:
     intrinsics,
     cameraToWorld,
     labels,
+    source: { colour: sizeOf(colour), depth: sizeOf(depth) },
   };
 }
+
+const sizeOf = ({ width, height }: Size): Size => ({ width, height });
 
 function metres(image: StoredDepth, file: string, size: Size): Float32Array {
   // Depth as a picture has 8 bits; read as depth it would put the whole room within 25 cm.

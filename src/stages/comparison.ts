@@ -19,7 +19,7 @@ import { learningFrames, readLists } from './learning-frames.js';
 import { type GivenLearning, type LearningOptions, parseLearning } from './learning-options.js';
 import { type Monitor, SILENT } from './monitor.js';
 import { parseOptions, type RunOptions } from './options.js';
-import { absolutePaths, framesByScene, type Run } from './run.js';
+import { absolutePaths, framesByScene, noteCorrection, type Run } from './run.js';
 import { networkConfig } from './training-plan.js';
 
 /** Strategies run side by side, each with the same seeds, on the same pool and test frames. */
@@ -91,6 +91,7 @@ export async function openComparison(
   if (!existsSync(recording))
     throw new UserError(`There is no folder ${recording}: expected a recording with labels.`);
   const whole = await openRecording(recording, { format: options.format });
+  noteCorrection(whole, monitor);
   const learning = parseLearning(await readLists(learn, whole));
   // What would fail in every run fails here.
   const { pool, test } = await learningFrames(whole, { ...options, seed: seeds[0] }, learning);

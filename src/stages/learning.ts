@@ -15,7 +15,7 @@ import { type LearningFrames, learningFrames, readLists } from './learning-frame
 import { type GivenLearning, type LearningOptions, parseLearning } from './learning-options.js';
 import { type Monitor, SILENT } from './monitor.js';
 import { parseOptions, type RunOptions, sayOption } from './options.js';
-import { absolutePaths, framesByScene } from './run.js';
+import { absolutePaths, framesByScene, noteCorrection } from './run.js';
 
 /** Everything that the rounds of active learning share. */
 export interface Learning extends LearningFrames {
@@ -64,6 +64,7 @@ export async function openLearning(
   if (!existsSync(recording))
     throw new UserError(`There is no folder ${recording}: expected a recording with labels.`);
   const whole = await openRecording(recording, { format: options.format });
+  noteCorrection(whole, monitor);
   const learning = parseLearning(await readLists(learn, whole));
   const strategy = findStrategy(learning.strategy);
   const frames = await learningFrames(whole, options, learning);

@@ -8,7 +8,7 @@ import { RunFolder } from '../tables/run-folder.js';
 import { INCIDENCES } from '../tables/schemas.js';
 import { type Monitor, SILENT } from './monitor.js';
 import { parseOptions, type RunOptions } from './options.js';
-import { absolutePaths, type Run } from './run.js';
+import { absolutePaths, noteCorrection, type Run } from './run.js';
 
 /**
  * Opens a run folder for frames that come while it runs; the same folder again goes on where it stopped.
@@ -33,6 +33,7 @@ export async function openLiveRun<S extends LiveSource>(
   const folder = await RunFolder.open(resolve(out));
   await folder.writeManifest({ recording: resolve(recording), options });
   const source = await openSource();
+  noteCorrection(source.recording, monitor);
   const [width, height] = options.size.split('x').map(Number);
   const run = {
     ...{ folder, shared: folder, recording: source.recording, options, size: { width, height }, monitor },

@@ -5,6 +5,7 @@ import { UserError } from '../errors.js';
 import { frameName, type Size } from '../frame.js';
 import { chooseBackend } from '../model/backend.js';
 import { readClassNames } from '../model/inference/model-folder.js';
+import { sayCorrection } from '../sources/correction.js';
 import { openRecording } from '../sources/open.js';
 import type { FrameEntry, Recording } from '../sources/recording.js';
 import type { FrameId } from '../tables/frame-tables.js';
@@ -101,6 +102,14 @@ export function framesByScene(frames: readonly FrameEntry[]): Map<string, FrameE
   return scenes;
 }
 
+/** Says that a recording's poses and depth are not as its files have them, where `viewal inspect --fix` found so. */
+export function noteCorrection({ path, correction }: Recording, monitor: Monitor): void {
+  if (correction !== undefined)
+    monitor.note(
+      `${path} is corrected, as viewal inspect --fix wrote beside it: ${sayCorrection(correction)}`,
+    );
+}
+
 /** Frames that the listing found bad are named up to this many; the report and the frames table have all. */
 const BAD_SHOWN = 20;
 
@@ -146,6 +155,7 @@ export async function openRun(
   if (given.model != null) await readClassNames(options.model!);
   if (given.init !== undefined) await pretrainedBackbone(options, networkConfig(options, 2).width);
   const opened = await openRecording(source, { format: options.format });
+  noteCorrection(opened, monitor);
   const [width, height] = options.size.split('x').map(Number);
 
   // What cannot be had is said before anything is trained.
