@@ -18,6 +18,7 @@ describe('the command line', () => {
     'learn',
     'compare',
     'live',
+    'inspect',
     'train',
     'infer',
     'score',

@@ -56,11 +56,7 @@ const LEAST_POINTS = 500;
  */
 export function checkGeometry(views: readonly View[]): GeometryCheck {
   const tolerance = TOLERANCE * typicalDepth(views);
-  const found = tryEach(views, tolerance);
-  const most = Math.max(...found.map(({ tested }) => tested));
-  const tried = found.map(
-    (one): Tried => ({ ...one, score: one.agreeing / Math.max(one.tested, LEAST_TESTED * most, 1) }),
-  );
+  const tried = scored(tryEach(views, tolerance));
   const asRead = tried[0]!;
   const top = tried.reduce((best, one) => (one.score > best.score ? one : best));
   const best =
@@ -78,6 +74,17 @@ export function checkGeometry(views: readonly View[]): GeometryCheck {
     tried,
     tolerance,
   };
+}
+
+/** Scores hypotheses against each other. */
+export function scored<T extends Pick<Agreement, 'tested' | 'agreeing'>>(
+  found: readonly T[],
+): (T & { readonly score: number })[] {
+  const most = Math.max(...found.map(({ tested }) => tested));
+  return found.map((one) => ({
+    ...one,
+    score: one.agreeing / Math.max(one.tested, LEAST_TESTED * most, 1),
+  }));
 }
 
 function tryEach(views: readonly View[], tolerance: number): Omit<Tried, 'score'>[] {

@@ -55,7 +55,7 @@ export function sayCorrection({ poses, axes, depthFactor, depth }: Correction): 
   const parts = [
     ...(poses === 'world-to-camera' ? ['poses inverted'] : []),
     ...(axes === 'opengl' ? ['camera axes turned from OpenGL to OpenCV'] : []),
-    ...(depthFactor === 1 ? [] : [`depth × ${depthFactor}`]),
+    ...(depthFactor === 1 ? [] : [`depth × ${Number(depthFactor.toPrecision(5))}`]),
     ...(depth === 'ray' ? ['depth from ray length to z'] : []),
   ];
   return parts.length === 0 ? 'nothing changed' : parts.join(', ');
