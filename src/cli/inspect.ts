@@ -52,6 +52,8 @@ export function inspect(command: Command, monitor: Monitor): void {
       const { inspectionJson, inspectionText } = loaded;
       console.log(values.json ? inspectionJson(inspection, sheet) : inspectionText(inspection, sheet));
       if (values.fix) monitor.note(await fix(loaded, inspection));
+      else if (inspection.geometry.verdict === 'wrong' && inspection.correction === undefined)
+        monitor.note('The same command with --fix sets that right for all commands.');
     });
 }
 

@@ -29,9 +29,6 @@ export function inspectionText(inspection: Inspection, sheet: string): string {
     sayVerdict(geometry),
     hypothesisTable(inspection),
     ...sayRivals(geometry),
-    ...(geometry.verdict === 'wrong' && correction === undefined
-      ? ['The same command with --fix sets that right for all commands.']
-      : []),
     ...warnings.map((warning) => `warning: ${warning}`),
     `Contact sheet: ${sheet}`,
   ];

@@ -54,9 +54,9 @@ export function changes(correction: Correction): number {
 export function sayCorrection({ poses, axes, depthFactor, depth }: Correction): string {
   const parts = [
     ...(poses === 'world-to-camera' ? ['poses inverted'] : []),
-    ...(axes === 'opengl' ? ['camera axes turned from OpenGL to OpenCV'] : []),
+    ...(axes === 'opengl' ? ['OpenGL axes turned'] : []),
     ...(depthFactor === 1 ? [] : [`depth × ${Number(depthFactor.toPrecision(5))}`]),
-    ...(depth === 'ray' ? ['depth from ray length to z'] : []),
+    ...(depth === 'ray' ? ['ray length to z'] : []),
   ];
   return parts.length === 0 ? 'nothing changed' : parts.join(', ');
 }
