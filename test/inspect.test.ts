@@ -18,12 +18,15 @@ import { poseRuns } from '../src/inspect/pose-runs.js';
 import { MOST_SAMPLED, sampleFrames } from '../src/inspect/sample-frames.js';
 import { sharedSurface } from '../src/inspect/shared-surface.js';
 import { viewOf } from '../src/inspect/view.js';
+import { FolderSource } from '../src/live/folder-source.js';
 import { contactSheet } from '../src/report/contact-sheet.js';
 import { AS_READ, type Correction, readCorrection, writeCorrection } from '../src/sources/correction.js';
 import { openRecording } from '../src/sources/open.js';
 import type { FrameEntry, Recording } from '../src/sources/recording.js';
+import { SILENT } from '../src/stages/monitor.js';
+import { openRun } from '../src/stages/run.js';
 import { corrupt } from './corrupt-recording.js';
-import { SAMPLE, smallRecording, temporaryFolder } from './sample.js';
+import { QUICK, SAMPLE, smallRecording, temporaryFolder } from './sample.js';
 
 const SCANNET = '../shared/data/scannet-sample';
 const SEVEN = '../shared/data/7scenes-sample';
@@ -512,6 +515,22 @@ describe('the command', () => {
     expect(code).toBe(0);
     expect(stderr).toMatch(/Nothing to fix/);
     expect(await readCorrection(SAMPLE)).toBeUndefined();
+  });
+});
+
+describe('a correction in force', () => {
+  it('is noted where a run begins, and refused where a folder is watched', async () => {
+    const recording = await smallRecording(1, 2);
+    await writeCorrection(recording, { ...AS_READ, depthFactor: 5 });
+    const notes: string[] = [];
+    const out = join(await temporaryFolder(), 'run');
+    const monitor = { ...SILENT, note: (line: string) => notes.push(line) };
+    const run = await openRun(out, QUICK, { recording, monitor });
+    expect(notes).toEqual([`${recording} is corrected, as viewal inspect --fix wrote beside it: depth × 5`]);
+    expect(run.recording.correction?.depthFactor).toBe(5);
+    await expect(FolderSource.open(recording)).rejects.toThrow(
+      /has a correction .*expected it to be played, not watched/,
+    );
   });
 });
 
