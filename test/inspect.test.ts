@@ -348,11 +348,13 @@ describe('warnings', () => {
       let i = 0;
       return { ...recording, readColourDelay: async () => delay(i++) };
     };
-    const warned = async (delay: (i: number) => number) =>
-      (await inspectRecording(delayed(delay))).warnings.filter((line) => line.startsWith('Colour and depth'));
-    expect(await warned(() => 0.01)).toEqual([]);
+    const warned = async (delay: (i: number) => number) => (await inspectRecording(delayed(delay))).warnings;
+    expect(await warned((i) => (i % 2 ? 0.02 : -0.02))).toEqual([]);
     expect(await warned((i) => i * 0.004)).toEqual([
-      'Colour and depth were not taken at the same time: colour is 0 to 44 ms later, expected at most 100 and a change of at most 30.',
+      'The times of colour and depth drift apart, by 36 ms over the recording: expected at most 30.',
+    ]);
+    expect(await warned((i) => 0.15 + i / 1000)).toEqual([
+      'Colour and depth were not taken at the same time: colour is 150 to 161 ms later, expected at most 100.',
     ]);
   });
 });

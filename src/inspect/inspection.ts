@@ -3,6 +3,7 @@ import type { Frame, Size } from '../frame.js';
 import type { Correction } from '../sources/correction.js';
 import type { BadEntry, FrameEntry, Recording } from '../sources/recording.js';
 import { fieldOfView } from './camera-fit.js';
+import { type ColourDelay, colourDelayOf } from './colour-delay.js';
 import { checkGeometry, type GeometryCheck } from './geometry-check.js';
 import { type Jump, poseJumps } from './pose-jumps.js';
 import { poseRuns } from './pose-runs.js';
@@ -42,8 +43,8 @@ export interface Inspection {
   /** Frames whose pose was held against the next one's; 0 where the format does not tell poses without decoding. */
   readonly posesRead: number;
   readonly jumps: readonly Jump[];
-  /** Seconds by which colour is later than depth, least to most of the sampled frames; undefined where it is not known. */
-  readonly colourDelay: { readonly least: number; readonly most: number } | undefined;
+  /** Undefined where the recording does not time colour and depth apart. */
+  readonly colourDelay: ColourDelay | undefined;
   /** Sentences. */
   readonly warnings: readonly string[];
 }
@@ -106,7 +107,7 @@ export async function inspectRecording(
     shared: sharedSurface(views, correction),
     posesRead: runs.reduce((sum, run) => sum + run.length, 0),
     jumps: poseJumps(runs, correction),
-    colourDelay: delays.length === 0 ? undefined : { least: Math.min(...delays), most: Math.max(...delays) },
+    colourDelay: colourDelayOf(delays),
   };
   return { ...found, warnings: warningsOf(found) };
 }

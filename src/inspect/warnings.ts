@@ -33,10 +33,14 @@ export function warningsOf({
     );
   }
   if (colourDelay !== undefined) {
-    const { least, most } = colourDelay;
-    if (Math.max(-least, most) > LONGEST_DELAY || most - least > MOST_DRIFT)
+    const { least, most, drift } = colourDelay;
+    if (Math.max(-least, most) > LONGEST_DELAY)
       warnings.push(
-        `Colour and depth were not taken at the same time: colour is ${milliseconds(least)} to ${milliseconds(most)} ms later, expected at most ${milliseconds(LONGEST_DELAY)} and a change of at most ${milliseconds(MOST_DRIFT)}.`,
+        `Colour and depth were not taken at the same time: colour is ${milliseconds(least)} to ${milliseconds(most)} ms later, expected at most ${milliseconds(LONGEST_DELAY)}.`,
+      );
+    else if (Math.abs(drift) > MOST_DRIFT)
+      warnings.push(
+        `The times of colour and depth drift apart, by ${milliseconds(drift)} ms over the recording: expected at most ${milliseconds(MOST_DRIFT)}.`,
       );
   }
   return warnings;

@@ -1,6 +1,7 @@
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { k4, sens, zlibDepth } from '../../bench/sens-builder.js';
+import { correctedFrame, writeCorrection } from '../../src/sources/correction.js';
 import type { Format } from '../../src/sources/formats.js';
 import { openRecording } from '../../src/sources/open.js';
 import { type Files, png, png16, writeRecording } from './builders.js';
@@ -241,6 +242,33 @@ describe('the same scene in every format', () => {
             farthest = Math.max(farthest, Math.abs(points[at]! - expected[at]!));
         }
         expect(farthest).toBeLessThan(tolerance);
+      }
+    },
+  );
+
+  const correction = {
+    poses: 'world-to-camera',
+    axes: 'opengl',
+    depthFactor: 0.2,
+    depth: 'ray',
+  } as const;
+  it.each(WRITERS.map((writer) => [`${writer.format} ${writer.kind ?? ''}`.trim(), writer] as const))(
+    'is set right by a correction beside it: %s',
+    async (_, { format, write }) => {
+      const files = write();
+      const folder = await writeRecording(files);
+      // A recording in one file is opened as that.
+      const path = format === 'sens' ? join(folder, Object.keys(files)[0]!) : folder;
+      const plain = await openRecording(path);
+      await writeCorrection(path, correction);
+      const corrected = await openRecording(path);
+      expect(corrected).toMatchObject({ format, bad: [], correction });
+      for (const [i, entry] of corrected.frames.entries()) {
+        const expected = correctedFrame(await plain.read(plain.frames[i]!, SCENE_SIZE), correction);
+        expect(await corrected.read(entry, SCENE_SIZE)).toEqual(expected);
+        expect(await corrected.readPose?.(entry)).toEqual(corrected.readPose && expected.cameraToWorld);
+        expect(await corrected.readTime?.(entry)).toEqual(await plain.readTime?.(plain.frames[i]!));
+        expect(entry.fingerprint).not.toBe(plain.frames[i]!.fingerprint);
       }
     },
   );
