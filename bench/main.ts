@@ -4,6 +4,7 @@ import { benchAgreement } from './agreement.js';
 import type { Figure } from './figure.js';
 import { benchIngest } from './ingest.js';
 import { benchLive } from './live.js';
+import { benchMcap } from './mcap.js';
 import { benchMemory } from './memory.js';
 import { benchNetwork } from './network.js';
 import { benchSelection } from './selection.js';
@@ -20,6 +21,7 @@ const BENCHES: Record<string, () => Promise<Figure[]>> = {
   live: benchLive,
   ingest: benchIngest,
   sens: benchSens,
+  mcap: benchMcap,
   agreement: benchAgreement,
   memory: benchMemory,
 };

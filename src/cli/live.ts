@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, parse } from 'node:path';
 import { type Command, Option } from 'commander';
 import { Subject } from 'rxjs';
 import { UserError } from '../errors.js';
@@ -7,6 +7,7 @@ import type { LiveEvent } from '../live/live-event.js';
 import type { LiveSource, SourceCounts } from '../live/live-source.js';
 import type { LiveStatus } from '../live/live-status.js';
 import { type LimitName, parseLimit, type ServerLimits } from '../server/options.js';
+import type { FrameEntry } from '../sources/recording.js';
 import type { Monitor } from '../stages/monitor.js';
 import { addRunOptions, givenRunOptions, number } from './options.js';
 
@@ -19,6 +20,7 @@ interface LiveValues {
   token?: string;
   watch?: string;
   play?: string;
+  mcap?: string;
   rate: string;
   window: string;
   horizon: string;
@@ -34,6 +36,7 @@ const load = async () => ({
   ...(await import('../live/keyframes.js')),
   ...(await import('../live/live-recording.js')),
   ...(await import('../live/live-status.js')),
+  ...(await import('../live/mcap-source.js')),
   ...(await import('../live/network-source.js')),
   ...(await import('../live/playback-source.js')),
   ...(await import('../live/window-options.js')),
@@ -79,9 +82,18 @@ export function live(command: Command, monitor: Monitor, signal: AbortSignal): v
         .default({}, 'see docs/live.md'),
     )
     .addOption(
-      new Option('--watch <folder>', 'frames of a recording that is being written').conflicts('play'),
+      new Option('--watch <folder>', 'frames of a recording that is being written').conflicts([
+        'play',
+        'mcap',
+      ]),
     )
-    .option('--play <recording>', 'frames of a recording, as if they came now')
+    .addOption(
+      new Option('--play <recording>', 'frames of a recording, as if they came now').conflicts('mcap'),
+    )
+    .option(
+      '--mcap <file>',
+      'frames of an MCAP file of ROS 2 that is being written; - for the standard input',
+    )
     .option('--rate <rate>', 'of playing: 1x, 2x, 0.5x, or max', '1x')
     .option(
       '--window <length>',
@@ -117,6 +129,7 @@ Examples:
   $ viewal live --listen 127.0.0.1:8700 --model runs/first/model --out runs/live --window 30s --budget 10superpixels
   $ viewal live --watch my-recording --model runs/first/model --out runs/live --window 30s --budget 10superpixels
   $ viewal live --play my-recording --rate max --model runs/first/model --out runs/live --window 100frames
+  $ ssh robot cat bag.mcap | viewal live --mcap - --model runs/first/model --out runs/live --budget 10superpixels
 `,
     )
     .action(async (values: LiveValues) => {
@@ -181,7 +194,7 @@ type Source = LiveSource & { readonly counts: SourceCounts };
 /** Where frames come from, by the options. */
 async function sourceOf(
   loaded: Awaited<ReturnType<typeof load>>,
-  { listen, limit, watch, play, rate, out, move, turn, sharpness }: LiveValues,
+  { listen, limit, watch, play, mcap, rate, out, move, turn, sharpness }: LiveValues,
   { format = 'auto', model }: ReturnType<typeof givenRunOptions>,
   status: LiveStatus,
   monitor: Monitor,
@@ -197,28 +210,34 @@ async function sourceOf(
       open: async () => new loaded.PlaybackSource(await loaded.openRecording(play, { format }), options),
     };
   }
+  const path = join(out, 'recording');
+  const openStored = async () => {
+    const classes = model == null ? undefined : await loaded.readClassNames(model);
+    return loaded.LiveRecording.open(path, {
+      ...(classes ? { classes } : {}),
+      ...(limit.scenes ? { scenes: limit.scenes } : {}),
+      ...(limit.disk ? { bytes: limit.disk } : {}),
+      onStored: (frame) => gate.keep(frame),
+    });
+  };
+  const stored = {
+    gate,
+    ...(limit.waiting ? { waiting: limit.waiting } : {}),
+    onKept: (frame: FrameEntry) => status.came(frame),
+    onError: (error: unknown) => monitor.warn((error as Error).message),
+  };
+  if (mcap !== undefined) {
+    const [input, scene] = mcap === '-' ? [process.stdin, 'stdin'] : [mcap, parse(mcap).name];
+    const options = { name: mcap === '-' ? 'The standard input' : mcap, scene, ...stored };
+    return { path, open: async () => loaded.McapSource.open(input, await openStored(), options) };
+  }
   if (listen === undefined)
     throw new UserError(
-      'Where do frames come from? Expected --listen <address>, --watch <folder> or --play <recording>.',
+      'Where do frames come from? Expected --listen <address>, --watch <folder>, --play <recording> or --mcap <file>.',
     );
-  const path = join(out, 'recording');
   return {
     path,
-    open: async () => {
-      const classes = model == null ? undefined : await loaded.readClassNames(model);
-      const recording = await loaded.LiveRecording.open(path, {
-        ...(classes ? { classes } : {}),
-        ...(limit.scenes ? { scenes: limit.scenes } : {}),
-        ...(limit.disk ? { bytes: limit.disk } : {}),
-        onStored: (frame) => gate.keep(frame),
-      });
-      return new loaded.NetworkSource(recording, {
-        gate,
-        ...(limit.waiting ? { waiting: limit.waiting } : {}),
-        onKept: (frame) => status.came(frame),
-        onError: (error) => monitor.warn((error as Error).message),
-      });
-    },
+    open: async () => new loaded.NetworkSource(await openStored(), stored),
   };
 }
 

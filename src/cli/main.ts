@@ -55,6 +55,7 @@ addRunOptions(
   ],
 )
   .addHelpText('after', example('viewal replay my-recording --out runs/first --budget 100superpixels'))
+  .addHelpText('after', 'To play a recording as if it came now: viewal live --play my-recording --rate 1x')
   .action(async (recording: string, values: { out: string }) => {
     const { openRun, replay, pickTable, runSummary } = await load();
     const run = await openRun(values.out, givenRunOptions(values), {

@@ -6,7 +6,7 @@ import type { KeyframeGate } from './keyframes.js';
 import type { LiveRecording } from './live-recording.js';
 import type { LiveSource, SourceCounts } from './live-source.js';
 import { Room } from './room.js';
-import { decodeShades } from './sharpness.js';
+import { decodeShades, type Shades } from './sharpness.js';
 
 /** What became of a frame, or of a message that could not be read: then names are null. */
 export interface Answer {
@@ -18,6 +18,14 @@ export interface Answer {
   readonly reason?: string;
   /** Whether the same frame may be kept when it is sent again later. */
   readonly again?: true;
+}
+
+/** A frame that is made only where it is wanted. */
+export interface OfferedFrame extends Pick<CapturedFrame, 'scene' | 'id' | 'cameraToWorld'> {
+  /** Its colour, small. @throws BadFrameError where it cannot be decoded */
+  grey(): Promise<Shades>;
+  /** @throws BadFrameError where it cannot be used */
+  capture(): Promise<CapturedFrame>;
 }
 
 export interface NetworkSourceOptions {
@@ -88,7 +96,7 @@ export class NetworkSource implements LiveSource {
    * Takes a frame; it is durable when this resolves to `kept` or `repeated`. Waits while too many frames have not been taken: whoever
    * offers them should hold no more than he can keep in memory. Never rejects.
    */
-  async offer(row: CapturedFrame | RefusedRow): Promise<Answer> {
+  async offer(row: CapturedFrame | OfferedFrame | RefusedRow): Promise<Answer> {
     this.#counts.received++;
     if ('refused' in row) return this.#refused(row, row.refused);
     if (this.#isClosing) return this.#refused(row, 'the server is stopping: send it again later', true);
@@ -97,7 +105,7 @@ export class NetworkSource implements LiveSource {
     const before = this.#scenes.get(scene);
     const answer = (async () => {
       await before;
-      return this.#take(row);
+      return this.#take('capture' in row ? row : offered(row));
     })();
     this.#scenes.set(scene, answer);
     try {
@@ -120,8 +128,8 @@ export class NetworkSource implements LiveSource {
     return this.refuse('the server failed to read it');
   }
 
-  async #take(row: CapturedFrame): Promise<Answer> {
-    const { scene, id: frame, cameraToWorld, colour } = row;
+  async #take(row: OfferedFrame): Promise<Answer> {
+    const { scene, id: frame, cameraToWorld } = row;
     const repeated = (): Answer => {
       this.#counts.repeated++;
       return { scene, frame, status: 'repeated' };
@@ -130,13 +138,12 @@ export class NetworkSource implements LiveSource {
     await this.#room.take();
     let isKept = false;
     try {
-      const grey = () => decodeShades(colour.bytes, 'colour');
-      const reason = await this.#gate.judge({ scene, cameraToWorld, grey });
+      const reason = await this.#gate.judge(row);
       if (reason !== undefined) {
         this.#counts[reason]++;
         return { scene, frame, status: 'skipped', reason };
       }
-      const added = await this.recording.add(row);
+      const added = await this.recording.add(await row.capture());
       if (added === 'repeated') return repeated();
       isKept = true;
       this.#onKept(added);
@@ -191,6 +198,12 @@ export class NetworkSource implements LiveSource {
     this.#hasEnded = true;
     this.#wake();
   }
+}
+
+function offered(frame: CapturedFrame): OfferedFrame {
+  const { scene, id, cameraToWorld, colour } = frame;
+  const grey = () => decodeShades(colour.bytes, 'colour');
+  return { scene, id, cameraToWorld, grey, capture: async () => frame };
 }
 
 /** For senders: says nothing of this machine's folders. */

@@ -14,5 +14,7 @@ export const FORMATS = [
   'stray',
   'record3d',
   'live',
+  'mcap',
+  'rosbag',
 ] as const;
 export type Format = (typeof FORMATS)[number];

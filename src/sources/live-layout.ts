@@ -178,7 +178,7 @@ export async function readStored(
   const named = (column: string) => `${file}, ${column}`;
   const [colour, depth, label] = await Promise.all([
     decodeColour(sent.colour.bytes, named('colour')),
-    decodeDepth(sent.depth, named('depth')),
+    decodeCapturedDepth(sent.depth, named('depth')),
     sent.label === undefined ? undefined : decodeGrey(sent.label, named('label')),
   ]);
   return atWorkingSize(
@@ -210,7 +210,8 @@ function inFile<T>(file: string, bytes: Uint8Array, read: (bytes: Uint8Array) =>
   }
 }
 
-async function decodeDepth(sent: CapturedDepth, file: string): Promise<StoredDepth> {
+/** Depth as a device sent it. @throws BadFrameError where it cannot be decoded */
+export async function decodeCapturedDepth(sent: CapturedDepth, file: string): Promise<StoredDepth> {
   const { encoding, bytes, width, height, scale } = sent;
   if (encoding === 'png16') return { ...(await decodeGrey(bytes, file)), scale, greatest: 65535 };
   // A copy, as values need not be aligned in a message. (A Buffer's slice is none.)

@@ -7,11 +7,13 @@ import { listFolder } from './input-files.js';
 import type { Layout } from './layout.js';
 import { liveLayout } from './live-layout.js';
 import { matterport3d } from './matterport3d/matterport3d.js';
+import { mcap } from './mcap/mcap.js';
 import { ownLayout } from './own-layout.js';
 import { record3d } from './record3d/record3d.js';
 import type { Recording } from './recording.js';
 import { redwood } from './redwood.js';
 import { replica } from './replica.js';
+import { rosbag } from './rosbag/rosbag.js';
 import { scannetLayout } from './scannet/scannet-layout.js';
 import { sensLayout } from './scannet/sens-layout.js';
 import { scenenet } from './scenenet/scenenet.js';
@@ -26,6 +28,7 @@ export const LAYOUTS: readonly Layout[] = [
   liveLayout,
   scannetLayout,
   sensLayout,
+  mcap,
   viewalLayout,
   scenenet,
   sevenScenes,
@@ -35,6 +38,7 @@ export const LAYOUTS: readonly Layout[] = [
   redwood,
   record3d,
   matterport3d,
+  rosbag,
 ];
 
 /**

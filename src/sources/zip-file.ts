@@ -2,8 +2,8 @@ import type { FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { inflateRaw } from 'node:zlib';
 import { fromRandomAccessReaderPromise, RandomAccessReader } from 'yauzl';
+import { crc32 } from '../crc32.js';
 import { BadFrameError } from '../errors.js';
-import { crc32 } from '../model/weights/formats/crc32.js';
 import { readRange, withFile } from './byte-ranges.js';
 
 /** Where an entry lies in its archive, and what it should come to. */

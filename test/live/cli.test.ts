@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
-import { cp, mkdir, readdir, readFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { beforeAll, expect, test } from 'vitest';
 import { frameName } from '../../src/frame.js';
 import type { CapturedFrame } from '../../src/live/captured-frame.js';
@@ -10,6 +12,8 @@ import { initialNetwork } from '../../src/model/network.js';
 import { openRecording } from '../../src/sources/open.js';
 import type { FrameEntry } from '../../src/sources/recording.js';
 import { smallRecording, temporaryFolder } from '../sample.js';
+import { mcapBytes } from '../sources/mcap-files.js';
+import { drive } from '../sources/ros-drive.js';
 
 /** Takes every frame, however still or blurred. */
 const EVERY = ['--sharpness', '0', '--move', '0', '--turn', '0'];
@@ -34,10 +38,12 @@ interface Ended {
 function live(
   options: readonly string[],
   hear: (output: string, child: ReturnType<typeof spawn>) => void = () => {},
+  input?: Readable,
 ): Promise<Ended> {
   return new Promise((done) => {
     const small = ['--size', '80x60', '--draws', '2', '--superpixel-count', '12', '--budget', '3superpixels'];
     const child = spawn(process.execPath, [CLI, 'live', ...options, ...small]);
+    input?.pipe(child.stdin);
     let output = '';
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (text: Buffer) => {
@@ -132,6 +138,24 @@ test('viewal live listens: what is sent is picked from, and a replay of the reco
       },
     };
   }
+});
+
+test('viewal live takes an MCAP file and a stream from the standard input', async () => {
+  const folder = await temporaryFolder();
+  const file = join(folder, 'walk.mcap');
+  await writeFile(file, mcapBytes(drive(0.6)));
+  const fromFile = ['--mcap', file, '--model', model, '--out', join(folder, 'a'), ...EVERY];
+  const first = await live([...fromFile, '--window', '3frames']);
+  expect(first).toMatchObject({ code: 0, output: expect.stringContaining('6 of 6 frames. Windows are in ') });
+  expect((await openRecording(join(folder, 'a', 'recording'))).frames.map(({ scene }) => scene)).toEqual(
+    new Array(6).fill('walk'),
+  );
+  const fromStream = ['--mcap', '-', '--model', model, '--out', join(folder, 'b'), ...EVERY];
+  const second = await live([...fromStream, '--window', '3frames'], undefined, createReadStream(file));
+  expect(second).toMatchObject({
+    code: 0,
+    output: expect.stringContaining('6 of 6 frames. Windows are in '),
+  });
 });
 
 test.each([

@@ -3,6 +3,9 @@ import type { Frame, Intrinsics, Size } from '../../src/frame.js';
 import { openRecording } from '../../src/sources/open.js';
 import { type Files, jpeg, png16, writeRecording } from './builders.js';
 import { lzfse } from './lzfse-encoder.js';
+import { mcapBytes } from './mcap-files.js';
+import { type Messages, ROS1, ROS2 } from './ros-messages.js';
+import { bag } from './rosbag-files.js';
 import { pose, trajectory, view } from './scenenet-builder.js';
 import { zip } from './zip-builder.js';
 
@@ -187,5 +190,29 @@ describe('the same points come out of', () => {
     });
     const archive = zip({ metadata: Buffer.from(JSON.stringify(metadata)), ...Object.fromEntries(parts) });
     await expectPoints({ 'room.r3d': archive }, size, intrinsics, 1e-5);
+  });
+
+  it('recordings of ROS, to what a float holds', async () => {
+    const size = { width: 40, height: 30 };
+    const intrinsics = { fx: 35, fy: 36, cx: 20.5, cy: 14 };
+    const messagesOf = ({ image, info, tf }: Messages) => [
+      // From a body with OpenGL axes to the optical frame: half a turn about x.
+      tf('/tf_static', 0, ['body', 'optical', [0, 0, 0], [1, 0, 0, 0]]),
+      ...CAMERAS.flatMap((camera, i) => {
+        const [qx, qy, qz, qw, x, y, z] = quaternion(openGl(camera)) as [number, ...number[]] & number[];
+        const depth = new Uint8Array(Float32Array.from(seen(camera, size, intrinsics).depth).buffer);
+        const k = [intrinsics.fx, 0, intrinsics.cx, 0, intrinsics.fy, intrinsics.cy, 0, 0, 1];
+        const time = 1 + i / 8;
+        return [
+          tf('/tf', time, ['map', 'body', [x!, y!, z!], [qx!, qy!, qz!, qw!]]),
+          info('/depth/camera_info', time, 40, 30, k),
+          image('/rgb/image', time, 'optical', { ...size, encoding: 'mono8', data: new Uint8Array(1200) }),
+          image('/depth/image', time, 'optical', { ...size, encoding: '32FC1', data: depth }),
+        ];
+      }),
+    ];
+    const inMcap = { 'metadata.yaml': '', 'walk_0.mcap': mcapBytes(messagesOf(ROS2), { pack: 'zstd' }) };
+    await expectPoints(inMcap, size, intrinsics, 1e-5);
+    await expectPoints({ 'walk.bag': bag(messagesOf(ROS1), { pack: 'lz4' }) }, size, intrinsics, 1e-5);
   });
 });

@@ -1,6 +1,6 @@
 import { inflateRawSync } from 'node:zlib';
+import { crc32 } from '../../../crc32.js';
 import { ByteView } from './byte-view.js';
-import { crc32 } from './crc32.js';
 import { Malformed } from './malformed.js';
 
 const END_OF_DIRECTORY = 0x06054b50;

@@ -1,25 +1,10 @@
 import sharp from 'sharp';
 import { BadFrameError } from '../../errors.js';
-import { decodeGrey } from '../../sources/images.js';
-import type { CapturedColour, CapturedDepth } from '../captured-frame.js';
-
-/** sensor_msgs/msg/Image. */
-export interface RosImage {
-  readonly height: number;
-  readonly width: number;
-  readonly encoding: string;
-  readonly is_bigendian: number;
-  /** Bytes a row, padding included. */
-  readonly step: number;
-  readonly data: Uint8Array;
-}
-
-/** sensor_msgs/msg/CompressedImage. */
-export interface RosCompressedImage {
-  /** Such as `jpeg`, `rgb8; jpeg compressed bgr8` or `16UC1; compressedDepth png`. */
-  readonly format: string;
-  readonly data: Uint8Array;
-}
+import type { Size } from '../../frame.js';
+import type { CapturedColour, CapturedDepth } from '../../live/captured-frame.js';
+import { isJpeg, isPng } from '../image-header.js';
+import { decodeColour, decodeGrey } from '../images.js';
+import type { RosCompressedImage, RosImage } from './messages.js';
 
 /** Channels of the colour encodings, and which of them are red, green and blue. */
 const COLOURS: Readonly<
@@ -40,19 +25,47 @@ const COLOURS: Readonly<
  * @throws BadFrameError where it is no colour image, or not whole
  */
 export async function colourOf(image: RosImage | RosCompressedImage, topic: string): Promise<CapturedColour> {
-  const { data } = image;
-  if (!('encoding' in image)) {
-    if (data[0] === 0xff && data[1] === 0xd8) return { encoding: 'jpeg', bytes: data };
-    if (isPng(data)) return { encoding: 'png', bytes: data };
-    throw new BadFrameError(topic, `format "${image.format}", expected JPEG or PNG`);
-  }
-  const kind = COLOURS[image.encoding];
+  if (!('encoding' in image)) return compressedColour(image, topic);
+  const { width, height, data } = rgbOf(image, topic);
+  const bytes = await sharp(data, { raw: { width, height, channels: 3 } })
+    .png({ compressionLevel: 1 })
+    .toBuffer();
+  return { encoding: 'png', bytes };
+}
+
+/**
+ * @returns data: H×W×3
+ * @throws BadFrameError where it is no colour image, or not whole
+ */
+export async function decodeRosColour(
+  image: RosImage | RosCompressedImage,
+  topic: string,
+): Promise<Size & { data: Uint8Array }> {
+  if ('encoding' in image) return rgbOf(image, topic);
+  return decodeColour(compressedColour(image, topic).bytes, topic);
+}
+
+function compressedColour({ format, data }: RosCompressedImage, topic: string): CapturedColour {
+  if (isJpeg(data)) return { encoding: 'jpeg', bytes: data };
+  if (isPng(data)) return { encoding: 'png', bytes: data };
+  throw new BadFrameError(topic, `format "${format.slice(0, 60)}", expected JPEG or PNG`);
+}
+
+function rgbOf(image: RosImage, topic: string): Size & { data: Uint8Array } {
+  const kind = Object.hasOwn(COLOURS, image.encoding) ? COLOURS[image.encoding] : undefined;
   if (kind === undefined) {
     const known = Object.keys(COLOURS).join(', ');
-    throw new BadFrameError(topic, `encoding "${image.encoding}", expected colour as one of ${known}`);
+    throw new BadFrameError(
+      topic,
+      `encoding "${image.encoding.slice(0, 60)}", expected colour as one of ${known}`,
+    );
   }
   const [channels, red, green, blue] = kind;
-  const { width, height, step } = requireWhole(image, channels, topic);
+  const { width, height, step, data } = requireWhole(image, channels, topic);
+  // As we have it: a copy, as what is read is kept by others.
+  if (channels === 3 && red === 0 && step === width * 3) {
+    return { width, height, data: data.slice(0, height * step) };
+  }
   const rgb = new Uint8Array(width * height * 3);
   let out = 0;
   for (let y = 0; y < height; y++) {
@@ -62,11 +75,11 @@ export async function colourOf(image: RosImage | RosCompressedImage, topic: stri
       rgb[out++] = data[at + blue];
     }
   }
-  const bytes = await sharp(rgb, { raw: { width, height, channels: 3 } })
-    .png({ compressionLevel: 1 })
-    .toBuffer();
-  return { encoding: 'png', bytes };
+  return { width, height, data: rgb };
 }
+
+/** Bytes of a value of the depth encodings. */
+const DEPTHS: Readonly<Record<string, number>> = { '32FC1': 4, '16UC1': 2, mono16: 2 };
 
 /**
  * Depth as it is stored: 32FC1 in metres (what is not finite, and what is below 0, becomes 0), 16UC1 in millimetres, or
@@ -76,9 +89,9 @@ export async function colourOf(image: RosImage | RosCompressedImage, topic: stri
 export async function depthOf(image: RosImage | RosCompressedImage, topic: string): Promise<CapturedDepth> {
   if (!('encoding' in image)) return compressedDepth(image, topic);
   const { encoding, is_bigendian, data } = image;
-  const bytes = { '32FC1': 4, '16UC1': 2, mono16: 2 }[encoding];
+  const bytes = Object.hasOwn(DEPTHS, encoding) ? DEPTHS[encoding] : undefined;
   if (bytes === undefined) {
-    throw new BadFrameError(topic, `encoding "${encoding}", expected depth as 32FC1 or 16UC1`);
+    throw new BadFrameError(topic, `encoding "${encoding.slice(0, 60)}", expected depth as 32FC1 or 16UC1`);
   }
   const { width, height, step } = requireWhole(image, bytes, topic);
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
@@ -90,13 +103,15 @@ export async function depthOf(image: RosImage | RosCompressedImage, topic: strin
     }
     return inMetres(metres, width, height);
   }
+  const common = { encoding: 'uint16', width, height, scale: 1000 } as const;
+  if (little && step === width * 2) return { ...common, bytes: data.subarray(0, height * step) };
   const millimetres = new DataView(new ArrayBuffer(width * height * 2));
   for (let y = 0, out = 0; y < height; y++) {
     for (let x = 0; x < width; x++, out += 2) {
       millimetres.setUint16(out, view.getUint16(y * step + x * 2, little), true);
     }
   }
-  return { encoding: 'uint16', bytes: new Uint8Array(millimetres.buffer), width, height, scale: 1000 };
+  return { ...common, bytes: new Uint8Array(millimetres.buffer) };
 }
 
 /** Bytes of image_transport's header: what the PNG stands for (int32), and two parameters (float32). */
@@ -112,7 +127,7 @@ async function compressedDepth({ format, data }: RosCompressedImage, topic: stri
   if (!isPng(bytes)) {
     throw new BadFrameError(
       topic,
-      `format "${format}", expected depth as a 16-bit PNG (compressedDepth png)`,
+      `format "${format.slice(0, 60)}", expected depth as a 16-bit PNG (compressedDepth png)`,
     );
   }
   const quantised = !bare && format.startsWith('32FC1');
@@ -154,8 +169,4 @@ function requireWhole(image: RosImage, bytesPerPixel: number, topic: string): Ro
     );
   }
   return image;
-}
-
-function isPng(bytes: Uint8Array): boolean {
-  return bytes[0] === 0x89 && bytes[1] === 0x50 && bytes[2] === 0x4e && bytes[3] === 0x47;
 }

@@ -1,52 +1,6 @@
 import { McapWriter } from '@mcap/core';
-
-// Messages from bytes up, so that the reader is not tested against its own inverse.
-
-/** Common Data Representation, little-endian: values are aligned to their size, counted from behind the header. */
-export class Cdr {
-  readonly #bytes: number[] = [0, 1, 0, 0];
-
-  #number(size: number, write: (view: DataView) => void): this {
-    while ((this.#bytes.length - 4) % size !== 0) this.#bytes.push(0);
-    const view = new DataView(new ArrayBuffer(size));
-    write(view);
-    this.#bytes.push(...new Uint8Array(view.buffer));
-    return this;
-  }
-  u8(value: number): this {
-    return this.#number(1, (view) => view.setUint8(0, value));
-  }
-  u32(value: number): this {
-    return this.#number(4, (view) => view.setUint32(0, value, true));
-  }
-  i32(value: number): this {
-    return this.#number(4, (view) => view.setInt32(0, value, true));
-  }
-  f64(...values: number[]): this {
-    for (const value of values) this.#number(8, (view) => view.setFloat64(0, value, true));
-    return this;
-  }
-  text(value: string): this {
-    const bytes = new TextEncoder().encode(value);
-    this.u32(bytes.length + 1);
-    this.#bytes.push(...bytes, 0);
-    return this;
-  }
-  sequence(bytes: Uint8Array): this {
-    this.u32(bytes.length);
-    for (const byte of bytes) this.#bytes.push(byte);
-    return this;
-  }
-  header(seconds: number, frame: string): this {
-    const sec = Math.floor(seconds);
-    return this.i32(sec)
-      .u32(Math.round((seconds - sec) * 1e9))
-      .text(frame);
-  }
-  get bytes(): Uint8Array {
-    return Uint8Array.from(this.#bytes);
-  }
-}
+import { crc32 } from './builders.js';
+import type { Recorded } from './ros-messages.js';
 
 const HEADER =
   'MSG: std_msgs/Header\nbuiltin_interfaces/Time stamp\nstring frame_id\n' +
@@ -72,84 +26,6 @@ const DEFINITIONS: Readonly<Record<string, string>> = {
     `${and}${HEADER}`,
   'std_msgs/msg/String': 'string data\n',
 };
-
-export interface Recorded {
-  readonly topic: string;
-  readonly type: string;
-  /** Seconds, when it was recorded. */
-  readonly time: number;
-  readonly bytes: Uint8Array;
-}
-
-export interface ImageParts {
-  readonly width: number;
-  readonly height: number;
-  readonly encoding: string;
-  readonly data: Uint8Array;
-  readonly step?: number;
-  readonly bigEndian?: boolean;
-}
-
-export function image(topic: string, time: number, frame: string, parts: ImageParts, at = time): Recorded {
-  const { width, height, encoding, data, step = data.length / height, bigEndian = false } = parts;
-  const { bytes } = new Cdr()
-    .header(time, frame)
-    .u32(height)
-    .u32(width)
-    .text(encoding)
-    .u8(Number(bigEndian))
-    .u32(step)
-    .sequence(data);
-  return { topic, type: 'sensor_msgs/msg/Image', time: at, bytes };
-}
-
-export function compressed(
-  topic: string,
-  time: number,
-  frame: string,
-  format: string,
-  data: Uint8Array,
-): Recorded {
-  const { bytes } = new Cdr().header(time, frame).text(format).sequence(data);
-  return { topic, type: 'sensor_msgs/msg/CompressedImage', time, bytes };
-}
-
-export function info(topic: string, time: number, width: number, height: number, k: number[]): Recorded {
-  const { bytes } = new Cdr()
-    .header(time, 'camera')
-    .u32(height)
-    .u32(width)
-    .text('plumb_bob')
-    .u32(5)
-    .f64(0, 0, 0, 0, 0, ...k, ...[1, 0, 0, 0, 1, 0, 0, 0, 1], ...k.slice(0, 3), 0, ...k.slice(3, 6), 0)
-    .f64(...k.slice(6), 0)
-    .u32(0)
-    .u32(0)
-    .u32(0)
-    .u32(0)
-    .u32(0)
-    .u32(0)
-    .u8(0);
-  return { topic, type: 'sensor_msgs/msg/CameraInfo', time, bytes };
-}
-
-export type Motion = readonly [
-  parent: string,
-  child: string,
-  translation: readonly [number, number, number],
-  rotation?: readonly [number, number, number, number],
-];
-
-export function tf(topic: '/tf' | '/tf_static', time: number, ...motions: Motion[]): Recorded {
-  const cdr = new Cdr().u32(motions.length);
-  for (const [parent, child, translation, rotation = [0, 0, 0, 1]] of motions) {
-    cdr
-      .header(time, parent)
-      .text(child)
-      .f64(...translation, ...rotation);
-  }
-  return { topic, type: 'tf2_msgs/msg/TFMessage', time, bytes: cdr.bytes };
-}
 
 /** An LZ4 frame of one block that is stored as it is (LZ4 frame format 1.6.1). */
 export function lz4(bytes: Uint8Array): Uint8Array {
@@ -216,4 +92,94 @@ export async function mcap(messages: readonly Recorded[], kind: McapKind = {}): 
   }
   await writer.end();
   return Buffer.concat(parts);
+}
+
+class Bytes {
+  readonly parts: Uint8Array[] = [];
+  #int(size: number, write: (bytes: Buffer) => void): this {
+    const bytes = Buffer.alloc(size);
+    write(bytes);
+    return this.bytes(bytes);
+  }
+  u16(value: number): this {
+    return this.#int(2, (bytes) => bytes.writeUInt16LE(value));
+  }
+  u32(value: number): this {
+    return this.#int(4, (bytes) => bytes.writeUInt32LE(value));
+  }
+  u64(value: number | bigint): this {
+    return this.#int(8, (bytes) => bytes.writeBigUInt64LE(BigInt(value)));
+  }
+  text(value: string): this {
+    const bytes = new TextEncoder().encode(value);
+    return this.u32(bytes.length).bytes(bytes);
+  }
+  bytes(bytes: Uint8Array): this {
+    this.parts.push(bytes);
+    return this;
+  }
+  get all(): Buffer {
+    return Buffer.concat(this.parts);
+  }
+}
+
+function record(opcode: number, content: Bytes): Buffer {
+  return new Bytes().bytes(Uint8Array.of(opcode)).u64(content.all.length).bytes(content.all).all;
+}
+
+const MAGIC = Uint8Array.of(0x89, 0x4d, 0x43, 0x41, 0x50, 0x30, 0x0d, 0x0a);
+
+export interface McapBytes {
+  /** Messages of a chunk; 0 = no chunks. */
+  readonly perChunk?: number;
+  readonly pack?: 'lz4' | 'zstd';
+  /** What a chunk says it is unpacked, less what it is. */
+  readonly lie?: number;
+  readonly checksums?: boolean;
+  readonly encoding?: string;
+}
+
+/** An MCAP file without index, from the format's definition (https://mcap.dev/spec). Topics and types come where they are first used. */
+export function mcapBytes(messages: readonly Recorded[], kind: McapBytes = {}): Buffer {
+  const { perChunk = 5, pack, lie = 0, checksums = true, encoding = 'cdr' } = kind;
+  const file = new Bytes().bytes(MAGIC).bytes(record(1, new Bytes().text('ros2').text('test')));
+  const ids = new Map<string, number>();
+  let chunk = new Bytes();
+  const times: bigint[] = [];
+  const flush = () => {
+    if (chunk.parts.length === 0) return;
+    const records = chunk.all;
+    const packed = pack === undefined ? records : { lz4, zstd }[pack](records);
+    const content = new Bytes()
+      .u64(times.reduce((a, b) => (a < b ? a : b), times[0]!))
+      .u64(times.reduce((a, b) => (a > b ? a : b), 0n))
+      .u64(records.length + lie)
+      .u32(checksums ? crc32(records) : 0)
+      .text(pack ?? '')
+      .u64(packed.length)
+      .bytes(packed);
+    file.bytes(record(6, content));
+    chunk = new Bytes();
+    times.length = 0;
+  };
+  for (const [sequence, { topic, type, time, bytes }] of messages.entries()) {
+    const into = perChunk > 0 ? chunk : file;
+    if (!ids.has(topic)) {
+      const id = ids.size + 1;
+      ids.set(topic, id);
+      const definition = new Bytes().text(DEFINITIONS[type] ?? '');
+      into.bytes(record(3, new Bytes().u16(id).text(type).text('ros2msg').bytes(definition.all)));
+      into.bytes(record(4, new Bytes().u16(id).u16(id).text(topic).text(encoding).u32(0)));
+    }
+    const nanoseconds = BigInt(Math.round(time * 1e9));
+    const message = new Bytes().u16(ids.get(topic)!).u32(sequence).u64(nanoseconds).u64(nanoseconds);
+    into.bytes(record(5, message.bytes(bytes)));
+    times.push(nanoseconds);
+    if (perChunk > 0 && times.length === perChunk) flush();
+  }
+  flush();
+  return file
+    .bytes(record(15, new Bytes().u32(0)))
+    .bytes(record(2, new Bytes().u64(0).u64(0).u32(0)))
+    .bytes(MAGIC).all;
 }

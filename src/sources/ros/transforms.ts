@@ -20,21 +20,24 @@ interface Edge {
   readonly samples: Sample[];
 }
 
-/** Seconds for which transforms are remembered. */
-const HISTORY = 10;
 /** Longest chain of frames; a longer one goes in circles. */
 const DEEPEST = 64;
 
 /**
- * A tree of coordinate frames that move: what /tf and /tf_static tell, remembered for ten seconds.
+ * A tree of coordinate frames that move: what /tf and /tf_static tell, remembered for some seconds.
  */
 export class TransformTree {
   readonly #edges = new Map<string, Edge>();
   readonly #gap: number;
+  readonly #history: number;
 
-  /** @param gap the longest time in seconds between two samples for what lies between them to be known */
-  constructor(gap: number) {
+  /**
+   * @param gap the longest time in seconds between two samples for what lies between them to be known
+   * @param history seconds for which samples are remembered
+   */
+  constructor(gap: number, history = 10) {
     this.#gap = gap;
+    this.#history = history;
   }
 
   /** @param time seconds; undefined = for all times */
@@ -57,7 +60,7 @@ export class TransformTree {
     // Said again: the later word counts.
     const again = at > 0 && samples[at - 1]!.time === time;
     samples.splice(again ? at - 1 : at, again ? 1 : 0, { ...transform, time });
-    const oldest = samples.at(-1)!.time - HISTORY;
+    const oldest = samples.at(-1)!.time - this.#history;
     let stale = 0;
     while (samples[stale]!.time < oldest) stale++;
     // Not each time, as the others move up.

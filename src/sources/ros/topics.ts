@@ -1,14 +1,12 @@
+import { kindOf } from './messages.js';
+
 /** Topics that frames are made of. */
 export interface FrameTopics {
   readonly colour: string;
   readonly depth: string;
-  /** The depth camera's sensor_msgs/msg/CameraInfo. */
+  /** The depth camera's sensor_msgs/CameraInfo. */
   readonly info: string;
 }
-
-export const IMAGE = 'sensor_msgs/msg/Image';
-export const COMPRESSED_IMAGE = 'sensor_msgs/msg/CompressedImage';
-export const CAMERA_INFO = 'sensor_msgs/msg/CameraInfo';
 
 /**
  * Chooses topics by type and name: depth is an image with `depth` in its name, best one that is aligned or registered to
@@ -27,7 +25,8 @@ export function chooseTopics(
     if (topic !== undefined && !topics.has(topic)) return `there is no topic ${topic}`;
   }
   const named = [...topics.keys()].sort();
-  const images = named.filter((topic) => [IMAGE, COMPRESSED_IMAGE].includes(topics.get(topic)!));
+  const kind = (topic: string) => kindOf(topics.get(topic)!);
+  const images = named.filter((topic) => ['image', 'compressed'].includes(kind(topic) ?? ''));
 
   const depths = images.filter((topic) => /depth/i.test(topic) && !/confidence|colou?ri[sz]/i.test(topic));
   const depth =
@@ -35,7 +34,7 @@ export function chooseTopics(
     best('depth', depths, (topic) => [
       /aligned|registered/i.test(topic),
       asked.colour !== undefined && root(topic) === root(asked.colour),
-      topics.get(topic) === IMAGE,
+      kind(topic) === 'image',
       /rect/.test(topic),
     ]);
   if (typeof depth !== 'string') return depth.problem;
@@ -48,18 +47,18 @@ export function chooseTopics(
     best('colour', colours, (topic) => [
       root(topic) === root(depth),
       /colou?r|rgb/i.test(topic),
-      topics.get(topic) === COMPRESSED_IMAGE,
+      kind(topic) === 'compressed',
       /rect/.test(topic),
     ]);
   if (typeof colour !== 'string') return colour.problem;
 
-  const infos = named.filter((topic) => topics.get(topic) === CAMERA_INFO);
+  const infos = named.filter((topic) => kind(topic) === 'camera');
   const beside = [depth, colour].map((topic) => `${namespace(topic)}/camera_info`);
   const only = infos.length === 1 ? infos[0] : undefined;
   const info = asked.info ?? beside.find((topic) => infos.includes(topic)) ?? only;
   if (info === undefined) {
     return infos.length === 0
-      ? 'no topic of camera information (sensor_msgs/msg/CameraInfo)'
+      ? 'no topic of camera information (sensor_msgs/CameraInfo)'
       : `no camera information beside ${depth}`;
   }
   return { colour, depth, info };
