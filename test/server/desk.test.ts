@@ -80,7 +80,7 @@ async function start(recordingPath: string, model: string, out: string) {
   await vi.waitFor(() => expect(status.scored).toBeGreaterThanOrEqual(recording.frames.length), {
     timeout: 120_000,
   });
-  return { url, stop, windows, scenes, recording, run };
+  return { url, stop, windows, scenes, recording, run, events };
 }
 
 const ask = (url: string, path: string, init: RequestInit = {}) =>
@@ -246,6 +246,35 @@ describe('what a live run tells', () => {
     expect(heard.filter(({ type }) => type === 'window').map(({ window }) => window)).toEqual([last]);
     socket.close();
   });
+});
+
+test('a listener that does not keep up loses no window until it is let go, and the others lose none', async () => {
+  const { socket: slow, heard: heardSlowly } = await listen(run.url);
+  const { socket: quick, heard } = await listen(run.url);
+  await vi.waitFor(() => expect(heard.length + heardSlowly.length).toBeGreaterThanOrEqual(2));
+  slow.pause();
+  const [row] = run.windows[0]!.rows;
+  const first = run.windows.at(-1)!.window + 1;
+  // 1 MB each: more than 16 MB and what sockets hold.
+  const rows = Array.from({ length: 2000 }, () => ({ ...row!, frame: 'x'.repeat(200) }));
+  const count = 40;
+  const windowsOf = (messages: typeof heard) =>
+    messages.filter(({ type }) => type === 'window').map(({ window }) => window);
+  const all = Array.from({ length: count }, (_, i) => first + i);
+  for (const [i, window] of all.entries()) {
+    run.events.next({ type: 'window', window, rows });
+    await vi.waitFor(() => expect(windowsOf(heard)).toEqual(all.slice(0, i + 1)), {
+      ...{ timeout: 60_000, interval: 5 },
+    });
+  }
+  const closed = new Promise<number>((resolve) => slow.once('close', resolve));
+  slow.resume();
+  expect(await closed).toBe(1013);
+  const told = windowsOf(heardSlowly);
+  expect(told.length).toBeGreaterThan(0);
+  expect(told.length).toBeLessThan(count);
+  expect(told).toEqual(all.slice(0, told.length));
+  quick.close();
 });
 
 describe('what a live run is told', () => {

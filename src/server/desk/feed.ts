@@ -15,6 +15,8 @@ const LOST = 2 ** 24;
 const EARLIER = 1000;
 /** Milliseconds between states. */
 const PACE = 1000;
+/** Milliseconds between looks at whether listeners are still there. */
+const HEARTBEAT = 60_000;
 
 const sinceSchema = z.object({ since: z.coerce.number().int().min(0).optional() });
 const windowSchema = z.object({ window: z.coerce.number().int().min(1) });
@@ -87,6 +89,15 @@ export function feed(app: FastifyInstance, desk: LiveDesk): void {
     for (const socket of listeners.keys()) send(socket, text, true);
   }, PACE).unref();
 
+  /** Those that gave a sign of life since the last look. */
+  const alive = new WeakSet<WebSocket>();
+  const beating = setInterval(() => {
+    for (const socket of listeners.keys()) {
+      if (!alive.delete(socket)) socket.terminate();
+      else socket.ping();
+    }
+  }, HEARTBEAT).unref();
+
   app.get(
     '/events',
     {
@@ -98,6 +109,8 @@ export function feed(app: FastifyInstance, desk: LiveDesk): void {
     },
     (socket, request) => {
       socket.on('error', () => {}); // it closes by itself
+      alive.add(socket);
+      socket.on('pong', () => alive.add(socket));
       const { since } = sinceSchema.catch({}).parse(request.query);
       send(socket, JSON.stringify({ type: 'state', ...stateOf(desk) }), false);
       const begin = async () => {
@@ -124,6 +137,7 @@ export function feed(app: FastifyInstance, desk: LiveDesk): void {
   });
   app.addHook('preClose', async () => {
     clearInterval(pacing);
+    clearInterval(beating);
     following.unsubscribe();
     await telling;
     for (const socket of listeners.keys()) socket.close(1001, 'the server is stopping');
