@@ -52,6 +52,8 @@ export interface FileLayout {
    * @throws BadFrameError where the list is no good: then no frame of the scene is
    */
   poses?(scene: string): Promise<ScenePoses>;
+  /** Seconds by which a frame's colour is later than its depth, for layouts that time both. */
+  colourDelay?(frame: FrameId): number;
   /** Whether the poses' list tells when frames were taken. */
   readonly hasClock?: boolean;
   /** The class of a stored label, `IGNORE` for unlabelled, undefined where a label file cannot hold it. */
@@ -106,8 +108,17 @@ export async function fileRecording(layout: FileLayout): Promise<Recording> {
   const bad = layout.unusable === undefined ? found : inOrder([...layout.unusable, ...found]);
   if (frames.length === 0) throw new UserError(noUsableFrame(layout.path, bad));
   const { classes, labelledList, validationList, hasClock } = layout;
+  const readColourDelay = async (entry: FrameEntry) => layout.colourDelay!(entry);
   const { readTime, ...timeless } = recording;
-  return { ...timeless, ...(hasClock ? { readTime } : {}), classes, bad, labelledList, validationList };
+  return {
+    ...timeless,
+    ...(hasClock ? { readTime } : {}),
+    ...(layout.colourDelay ? { readColourDelay } : {}),
+    classes,
+    bad,
+    labelledList,
+    validationList,
+  };
 }
 
 /** A recording kept as files, of which none is known yet. @param path absolute */

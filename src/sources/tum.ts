@@ -93,6 +93,7 @@ async function describe(path: string, root: Folder): Promise<FileLayout> {
     unusable,
     present,
     hasClock: true,
+    colourDelay: (frame) => pairOf(frame).colour.time - pairOf(frame).depth.time,
     fileNames: (part, frame) => (part === 'colour' || part === 'depth' ? [pairOf(frame)[part].file] : []),
     camera: (scene) => cameraOf(path, scene, calibrations.get(scene)),
     poses: (scene) => listPoses(path, folders.get(scene)! + POSE_LIST, pairs.get(scene)!),

@@ -74,6 +74,7 @@ describe.each(WAYS)('a recording of ROS: %s', (_, ending, messages, pack) => {
       expectDriven(frame, (12 - i) / 10);
       expect(await recording.readTime!(backwards[i]!)).toBe(frame.timestamp);
       expect(await recording.readPose!(backwards[i]!)).toEqual(frame.cameraToWorld);
+      expect(await recording.readColourDelay!(backwards[i]!)).toBeCloseTo(0.004, 6);
     }
     expect(new Set(recording.frames.map(({ fingerprint }) => fingerprint)).size).toBe(12);
   });

@@ -48,6 +48,8 @@ describe('a TUM RGB-D sequence', () => {
     // The depth's time: it is what gives the geometry.
     expect(first!.timestamp).toBe(10.012);
     expect(await recording.readTime!(recording.frames[1]!)).toBe(10.04);
+    expect(await recording.readColourDelay!(recording.frames[0]!)).toBeCloseTo(-0.012, 9);
+    expect(await recording.readColourDelay!(recording.frames[1]!)).toBeCloseTo(-0.007, 9);
     expect(first!.depth[0]).toBe(0);
     expect(first!.depth[1]).toBe(Math.fround(5001 / 5000));
     expect(second!.depth[0]).toBe(Math.fround(65535 / 5000));

@@ -30,6 +30,8 @@ interface Timed {
 export interface MatchedFrame<I> extends Timed {
   readonly depth: I;
   readonly colour: I;
+  /** Seconds by which the colour is later. */
+  readonly colourDelay: number;
   readonly camera: RosCamera;
   /** 4×4 row-major, camera to world in metres, OpenCV axes. */
   readonly cameraToWorld: Float64Array;
@@ -221,7 +223,7 @@ export class FrameMatcher<I> {
         this.#given++;
         const { id, time } = depth;
         yield {
-          ...{ id, time, depth: depth.image, colour: colour.image },
+          ...{ id, time, depth: depth.image, colour: colour.image, colourDelay: colour.time - time },
           ...{ camera: this.#camera, cameraToWorld: pose },
         };
       }

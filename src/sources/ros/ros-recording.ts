@@ -78,6 +78,7 @@ export async function rosRecording<P>(
     read: (entry, size) => readFrame(scene, find(entry), topics, noLabels, size),
     readPose: async (entry) => find(entry).cameraToWorld,
     readTime: async (entry) => find(entry).time,
+    readColourDelay: async (entry) => find(entry).colourDelay,
     superpixelFile: () => undefined,
   };
 }
