@@ -1,4 +1,4 @@
-import type { LiveEvent, LiveState, PickedWindow } from './messages.js';
+import type { LiveEvent, LiveState, PickedWindow } from '../server/desk/messages.js';
 import { Refusal, type Server } from './server.js';
 
 export type Status =

@@ -1,7 +1,7 @@
+import type { SceneState } from '../server/desk/messages.js';
 import { element } from './element.js';
 import { EntropyLegend } from './entropy-legend.js';
 import { FramePicture } from './frame-picture.js';
-import type { SceneState } from './messages.js';
 import { Refresher } from './refresher.js';
 import type { Server } from './server.js';
 

@@ -1,8 +1,8 @@
 import { counted } from '../report/numbers.js';
+import type { LiveState, SceneState } from '../server/desk/messages.js';
 import { Connection } from './connection.js';
 import { element, fill } from './element.js';
 import { FrameView } from './frame-view.js';
-import type { LiveState, SceneState } from './messages.js';
 import { PointsView } from './points-view.js';
 import { Queue } from './queue.js';
 import { SceneChooser } from './scene-chooser.js';

@@ -1,7 +1,7 @@
 import { count, nats } from '../report/numbers.js';
+import type { ShownPick } from '../server/desk/messages.js';
 import { ClassBox } from './class-box.js';
 import { element, fill, svg } from './element.js';
-import type { Pick } from './messages.js';
 import { paths, type Server } from './server.js';
 import { cropOf, type SurfaceDialog } from './surface-dialog.js';
 
@@ -18,7 +18,7 @@ export class PickCard {
   /** @param labelled called when its label is on its way, and when it has none after all */
   constructor(
     private readonly server: Server,
-    private readonly pick: Pick,
+    private readonly pick: ShownPick,
     classes: () => readonly string[],
     surface: SurfaceDialog,
     private readonly labelled: (card: PickCard) => void,
@@ -105,7 +105,7 @@ export class PickCard {
 }
 
 /** The frame, with the superpixel's outline. */
-function outlined(server: Server, { scene, frame, outline }: Pick): HTMLElement {
+function outlined(server: Server, { scene, frame, outline }: ShownPick): HTMLElement {
   const stage = element('div.stage');
   const photo = element('img', {
     src: server.address(`${paths.frame(scene, frame)}/colour.jpg`).href,

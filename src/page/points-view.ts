@@ -1,8 +1,8 @@
 import { counted } from '../report/numbers.js';
+import type { SceneState } from '../server/desk/messages.js';
 import type { Vector } from './camera.js';
 import { element, fill } from './element.js';
 import { EntropyLegend } from './entropy-legend.js';
-import type { SceneState } from './messages.js';
 import type { PointCloud } from './point-cloud.js';
 import { Refresher } from './refresher.js';
 import { paths, Refusal, type Server } from './server.js';

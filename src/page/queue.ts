@@ -1,7 +1,7 @@
 import { css, HEAT } from '../report/colour-map.js';
 import { count, nats } from '../report/numbers.js';
+import type { Candidate, SceneState } from '../server/desk/messages.js';
 import { element, fill } from './element.js';
-import type { Candidate, SceneState } from './messages.js';
 import { Refresher } from './refresher.js';
 import { paths, type Server } from './server.js';
 import { cropOf, type SurfaceDialog } from './surface-dialog.js';

@@ -1,7 +1,7 @@
 import { count, counted } from '../report/numbers.js';
+import type { SceneState } from '../server/desk/messages.js';
 import { element, fill } from './element.js';
 import { FramePicture } from './frame-picture.js';
-import type { SceneState } from './messages.js';
 import { Refresher } from './refresher.js';
 import type { Server } from './server.js';
 

@@ -1,4 +1,4 @@
-import type { View } from './messages.js';
+import type { View } from '../server/desk/messages.js';
 
 /** The server's own sentence on why it did not do as asked. */
 export class Refusal extends Error {

@@ -1,6 +1,6 @@
 import { count } from '../report/numbers.js';
+import type { LiveState } from '../server/desk/messages.js';
 import { element, fill } from './element.js';
-import type { LiveState } from './messages.js';
 import { duration } from './units.js';
 
 /** Figures of the run as a whole. */

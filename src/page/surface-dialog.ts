@@ -1,6 +1,6 @@
 import { counted } from '../report/numbers.js';
+import type { View } from '../server/desk/messages.js';
 import { element, fill } from './element.js';
-import type { View } from './messages.js';
 import { paths, type Server } from './server.js';
 
 /** Views shown at most: a surface may be seen by hundreds of frames. */

@@ -1,6 +1,6 @@
 import { counted } from '../report/numbers.js';
+import type { PickedWindow } from '../server/desk/messages.js';
 import { element, fill } from './element.js';
-import type { PickedWindow } from './messages.js';
 import { PickCard } from './pick-card.js';
 import type { Server } from './server.js';
 import type { SurfaceDialog } from './surface-dialog.js';

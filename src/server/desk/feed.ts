@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { windowTable } from '../../stages/live-tables.js';
 import type { WindowRow } from '../../tables/schemas.js';
 import type { LiveDesk } from './desk.js';
+import type { PickedWindow, ShownPick } from './messages.js';
 import { stateOf } from './state.js';
 
 /** Listeners at once. */
@@ -21,16 +22,6 @@ const HEARTBEAT = 60_000;
 const sinceSchema = z.object({ since: z.coerce.number().int().min(0).optional() });
 const windowSchema = z.object({ window: z.coerce.number().int().min(1) });
 
-/** A pick, with what it takes to show it. */
-interface ShownPick extends Omit<WindowRow, 'window'> {
-  /** Other views of the surface. */
-  readonly views: readonly { readonly frame: string; readonly superpixel: number }[];
-  /** Path of its picture. */
-  readonly crop: string;
-  /** Border as SVG path data, in pixels of the frame. */
-  readonly outline: string | null;
-}
-
 /**
  * `WS /events`: windows as they end, and where the run stands, once a second at most. `GET /windows/<n>`: one window.
  *
@@ -43,7 +34,7 @@ export function feed(app: FastifyInstance, desk: LiveDesk): void {
   /** With the last window that each was told of: one may be on disk before it is told of. */
   const listeners = new Map<WebSocket, number>();
 
-  async function shown(window: number, rows: readonly WindowRow[]) {
+  async function shown(window: number, rows: readonly WindowRow[]): Promise<PickedWindow> {
     const picks: ShownPick[] = [];
     for (const { window: _, ...row } of rows) {
       const { scene, frame, superpixel } = row;

@@ -2,42 +2,7 @@ import { basename, dirname } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { NetworkSource } from '../../live/network-source.js';
 import type { LiveDesk } from './desk.js';
-
-/** Where a live run stands, as JSON. */
-export interface LiveState {
-  readonly recording: string;
-  /** Of the network that looks at frames as they come: its run's, or its folder's where that is not of a run. */
-  readonly model: string;
-  /** What the scores that it makes say as their model. */
-  readonly model_key: string;
-  readonly window: string;
-  readonly budget: string;
-  readonly frames: {
-    readonly received: number;
-    readonly kept: number;
-    readonly repeated: number;
-    readonly refused: number;
-    readonly skipped: { readonly still: number; readonly blurred: number };
-    /** On disk, not taken yet; null where the source does not tell. */
-    readonly waiting: number | null;
-    readonly scored: number;
-  };
-  /** Frames a second over the last ten. */
-  readonly rate: { readonly received: number; readonly scored: number };
-  /** From disk to scene, seconds, of the last 500 frames. */
-  readonly latency: { readonly p50: number; readonly p95: number } | null;
-  /** Number of the last window; 0 before the first. */
-  readonly windows: number;
-  /** Superpixels that people labelled since the start. */
-  readonly labels: number;
-  readonly scenes: readonly {
-    readonly scene: string;
-    readonly frames: number;
-    readonly candidates: number;
-    readonly newest: string | null;
-    readonly is_awake: boolean;
-  }[];
-}
+import type { LiveState } from './messages.js';
 
 export function stateOf({ run, source, scenes, status, labels, networks, window }: LiveDesk): LiveState {
   const waiting = source instanceof NetworkSource ? source.waiting : null;

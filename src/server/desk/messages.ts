@@ -1,8 +1,9 @@
-/** What the server tells, as its JSON has it. */
+/** What the server tells, as its JSON has it; the page in the browser takes these types too, so that they import nothing. */
 
 /** Of `GET /state`, and of `WS /events` with the type `state`. */
 export interface LiveState {
   readonly recording: string;
+  /** Of the network that looks at frames as they come: its run's name, or its folder's where that is not of a run. */
   readonly model: string;
   /** What scores say of it; a name may be of several networks, one after another. */
   readonly model_key: string;
@@ -14,17 +15,19 @@ export interface LiveState {
     readonly kept: number;
     readonly repeated: number;
     readonly refused: number;
-    readonly skipped: Readonly<Record<string, number>>;
-    /** Null where frames do not come by the network. */
+    readonly skipped: { readonly still: number; readonly blurred: number };
+    /** On disk, not taken yet; null where frames do not come by the network. */
     readonly waiting: number | null;
     readonly scored: number;
   };
   /** Frames a second, over the last ten. */
   readonly rate: { readonly received: number; readonly scored: number };
-  /** Seconds from taken to scored, of the last frames. */
+  /** From disk to scene, seconds, of the last 500 frames. */
   readonly latency: { readonly p50: number; readonly p95: number } | null;
   /** Number of the last window; 0 before the first. */
   readonly windows: number;
+  /** Superpixels that people labelled since the start. */
+  readonly labels: number;
   /** That a frame came to last, first. */
   readonly scenes: readonly SceneState[];
 }
@@ -50,12 +53,15 @@ export interface Candidate extends View {
   readonly model: string;
 }
 
-export interface Pick extends Candidate {
+/** A pick, with what it takes to show it. */
+export interface ShownPick extends Candidate {
   readonly rank: number;
   readonly scene: string;
   readonly view_divergence: number | null;
   /** Other views of the same surface. */
   readonly views: readonly View[];
+  /** Path of its picture. */
+  readonly crop: string;
   /** SVG path data, pixels of the frame at working size; null where the frame cannot be read any more. */
   readonly outline: string | null;
 }
@@ -63,7 +69,7 @@ export interface Pick extends Candidate {
 /** Of `GET /windows/<n>`, and of `WS /events` with the type `window`. */
 export interface PickedWindow {
   readonly window: number;
-  readonly picks: readonly Pick[];
+  readonly picks: readonly ShownPick[];
 }
 
 export type LiveEvent =
