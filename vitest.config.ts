@@ -6,6 +6,8 @@ import { UnfinishedFiles } from './test/unfinished-files.js';
 export default defineConfig({
   test: {
     globalSetup: 'test/temporary-folder.ts',
+    // Vitest leaves one core free otherwise: of two, half.
+    maxWorkers: '100%',
     reporters: ['default', new UnfinishedFiles()],
     setupFiles: 'test/same-cases.ts',
     // Weights that this user has imported must not make tests come out otherwise.

@@ -8,6 +8,7 @@ import {
   endWith,
   exhaustMap,
   filter,
+  finalize,
   ignoreElements,
   merge,
   type Observable,
@@ -29,6 +30,7 @@ import { pull } from '../src/operators/pull.js';
 import { skipBadFrames } from '../src/operators/skip-bad-frames.js';
 import { type WindowLength, windowEnds } from '../src/operators/window-ends.js';
 import type { FrameEntry } from '../src/sources/recording.js';
+import { Cutters } from '../src/stages/cutters.js';
 import { observeAnew, observeLive, storedIncidences } from '../src/stages/live-frames.js';
 import { liveLabelTable, windowTable } from '../src/stages/live-tables.js';
 import { inFlight } from '../src/stages/observe.js';
@@ -107,8 +109,11 @@ export function live(
       const skip = ({ scene, id }: FrameEntry) =>
         skipBadFrames<LiveFrame>((error) => run.monitor.warn(`skipped ${scene}/${id}: ${error.message}`));
       const turns = new Turns();
+      const cutters = new Cutters(run, inFlight(run));
+      let inHand = 0;
       const frames = pull(source.arrivals(), inFlight(run), (entry) => {
         const by = network;
+        inHand++;
         const add = concatMap(async (frame: BinnedFrame) => {
           await picked; // what comes after a window's end is not in it
           await scenes.add(frame, frame.incidences, by.key);
@@ -118,7 +123,12 @@ export function live(
           return { type: 'frame', scene: frame.scene, id: frame.id, model: by.key } as const;
         });
         // Among equals the frame that came first goes first, whichever was looked at first.
-        return of(entry).pipe(observeLive(run, by), turns.inTurn(add), skip(entry));
+        return of(entry).pipe(
+          observeLive(run, by, cutters.cut),
+          turns.inTurn(add),
+          skip(entry),
+          finalize(() => inHand--),
+        );
       });
 
       /** Looks at frames anew that another network looked at, the newest first. */
@@ -128,7 +138,7 @@ export function live(
           1,
           (frame) =>
             of(frame.entry).pipe(
-              observeAnew(run, by),
+              observeAnew(run, by, cutters.cut),
               concatMap(async (anew) => {
                 await scenes.replace(anew, anew.incidences, by.key, () => anew.keep());
                 return { type: 'frame', scene: anew.scene, id: anew.id, model: by.key } as const;
@@ -182,6 +192,8 @@ export function live(
             ),
             come.pipe(
               debounceTime(LULL, scheduler),
+              // The next frame undoes what was got ready for.
+              filter(() => inHand === 0),
               concatMap(() => scenes.prepare(READY)),
             ),
           ).pipe(ignoreElements());
@@ -193,6 +205,7 @@ export function live(
           const over = come.pipe(ignoreElements(), endWith('over'));
           return merge(merge(anew, aside).pipe(takeUntil(over)), come, ends);
         }),
+        finalize(() => void cutters.close()),
       );
     }),
   );

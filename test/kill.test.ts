@@ -5,7 +5,7 @@ import { random } from '../src/random.js';
 import { contentsOf, digestsOf, smallRecording, temporaryFolder } from './sample.js';
 
 const CLI = resolve('dist/src/cli/main.js');
-const OPTIONS = ['--size', '80x60', '--steps', '60', '--draws', '3', '--budget', '6superpixels'];
+const OPTIONS = ['--size', '80x60', '--steps', '30', '--draws', '2', '--budget', '6superpixels'];
 const TRAINING = ['--size', '80x60', '--steps', '40', '--labelled', 'all', '--validation', '1'];
 const RESULTS = [
   'points',
@@ -43,7 +43,7 @@ function replay(recording: string, out: string, killAfter?: number): Promise<boo
 }
 
 test('killed at any moment and started again, a run ends as if nothing had happened and repeats nothing', async () => {
-  const recording = await smallRecording(2, 5);
+  const recording = await smallRecording(2, 4);
   const whole = join(await temporaryFolder(), 'run');
   const start = performance.now();
   await replay(recording, whole);

@@ -4,7 +4,6 @@ import { type Frame, frameName } from '../frame.js';
 import { openGpu } from '../gpu/device.js';
 import type { GpuProbabilityMap, ProbabilityMap } from '../model/probability-map.js';
 import { bin } from '../operators/bin.js';
-import { cutInThreads } from '../operators/cut-in-threads.js';
 import { cutSuperpixels } from '../operators/cut-superpixels.js';
 import { Turns } from '../operators/in-turn.js';
 import { integrate } from '../operators/integrate.js';
@@ -19,13 +18,13 @@ import { CpuPointStore } from '../store/cpu-point-store.js';
 import { GpuBinner } from '../store/gpu/binner.js';
 import { GpuPointStore } from '../store/gpu-point-store.js';
 import type { PointStore } from '../store/point-store.js';
-import { SuperpixelPool } from '../superpixels/superpixel-pool.js';
 import type { Superpixels } from '../superpixels/superpixels.js';
 import { readArrowMetadata } from '../tables/arrow.js';
 import { type BinnedFrame, type FrameInfo, incidenceTable, superpixelTable } from '../tables/frame-tables.js';
 import { readParquet, writeParquet } from '../tables/parquet.js';
 import { writePoints } from '../tables/points-table.js';
 import { FRAMES, type FrameRow, INCIDENCES, POINTS } from '../tables/schemas.js';
+import { Cutters } from './cutters.js';
 import { gpuOrCpu } from './gpu-or-cpu.js';
 import type { Progress } from './monitor.js';
 import type { Segmentation } from './network.js';
@@ -133,21 +132,15 @@ async function observeFramesOnGpu(
     return binner;
   };
   // The network leaves the processor to others: this thread has its commands to record, so others cut.
-  const { superpixelCount: count } = run.options;
-  const threads = Math.min(run.options.workers ?? availableParallelism(), IN_FLIGHT_ON_GPU);
-  let cutters: SuperpixelPool | undefined;
-  const cut = cutInThreads(() => {
-    cutters ??= new SuperpixelPool(threads, count === undefined ? {} : { count });
-    return cutters;
-  });
+  const cutters = new Cutters(run, IN_FLIGHT_ON_GPU);
   const look = pipe(
     readFrames(run.recording, run.size),
-    observeOnGpu(segmentation, superpixelsOf(run, scene, cut), binnerOf, run.options.voxel),
+    observeOnGpu(segmentation, superpixelsOf(run, scene, cutters.cut), binnerOf, run.options.voxel),
   );
   try {
     await observeFrames(run, scene, IN_FLIGHT_ON_GPU, look, integrateOnGpu(storeOf), seen, progress);
   } finally {
-    await cutters?.close();
+    await cutters.close();
   }
   // Not where that threw: frames in flight may be on their way still. What nobody holds is collected.
   for (const binner of binners.values()) (await binner).destroy();
