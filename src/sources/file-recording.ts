@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { BadFrameError, UserError } from '../errors.js';
 import { type Frame, frameName, type Size } from '../frame.js';
+import { allInOrder } from './all-in-order.js';
 import type { DepthCamera } from './depth-camera.js';
-import { decodeColour, decodeGrey } from './images.js';
+import { readFrameImages } from './frame-images.js';
 import { readBytes } from './input-files.js';
 import { parsePose } from './pose.js';
 import type { BadEntry, FrameEntry, Recording } from './recording.js';
@@ -295,13 +296,13 @@ async function readPose(path: string, { entry, files, poses }: Listed): Promise<
 
 async function readFrame(path: string, labelTable: LabelTable, listed: Listed, size: Size): Promise<Frame> {
   const { entry, files, camera } = listed;
-  const bytesOf = (part: Part) => readBytes(join(path, files.get(part)!), files.get(part)!);
-  const grey = async (part: Part) => decodeGrey(await bytesOf(part), files.get(part)!);
-  const [pose, depthImage, colourImage, labelImage] = await allInOrder([
+  const [pose, { colour, depth, label }] = await allInOrder([
     readPose(path, listed),
-    grey('depth'),
-    bytesOf('colour').then((bytes) => decodeColour(bytes, files.get('colour')!)),
-    entry.labelled ? grey('label') : undefined,
+    readFrameImages(path, {
+      colour: files.get('colour')!,
+      depth: files.get('depth')!,
+      label: entry.labelled ? files.get('label')! : undefined,
+    }),
   ]);
 
   return atWorkingSize(
@@ -309,35 +310,22 @@ async function readFrame(path: string, labelTable: LabelTable, listed: Listed, s
       scene: entry.scene,
       id: entry.id,
       timestamp: timeOf(listed),
-      colour: { ...colourImage, file: files.get('colour')! },
+      colour,
       depth: {
-        ...depthImage,
-        file: files.get('depth')!,
+        ...depth,
         scale: camera.depthScale,
         greatest: camera.greatestDepth,
         ...(camera.alongRay ? { alongRay: true } : {}),
       },
       intrinsics: camera.intrinsics,
       calibratedAt: {
-        ...(camera.size ?? depthImage),
+        ...(camera.size ?? { width: depth.width, height: depth.height }),
         file: `the intrinsics of ${camera.files[0] ?? 'the data set'}`,
       },
       cameraToWorld: pose,
-      label: labelImage && { ...labelImage, file: files.get('label')! },
+      label,
     },
     labelTable,
     size,
   );
-}
-
-/** As Promise.all, but of several failures it is always the first in the list that is thrown. */
-async function allInOrder<T extends readonly unknown[]>(
-  tasks: readonly [...T],
-): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
-  const results = await Promise.allSettled<unknown>(tasks);
-  const values = results.map((result) => {
-    if (result.status === 'rejected') throw result.reason;
-    return result.value;
-  });
-  return values as { -readonly [K in keyof T]: Awaited<T[K]> };
 }

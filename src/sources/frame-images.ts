@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Size } from '../frame.js';
+import { allInOrder } from './all-in-order.js';
 import type { GreyImage } from './grey-image.js';
 import { decodeColour, decodeGrey } from './images.js';
 import { readBytes } from './input-files.js';
@@ -34,17 +35,14 @@ export async function readFrameImages(path: string, files: FrameImageFiles): Pro
     ...(await decodeGrey(await readBytes(join(path, file), file), file)),
     file,
   });
-  const colour = async (file: string) => ({
+  const photograph = async (file: string) => ({
     ...(await decodeColour(await readBytes(join(path, file), file), file)),
     file,
   });
-  const [depthImage, colourImage, labelImage] = await Promise.allSettled([
+  const [depth, colour, label] = await allInOrder([
     grey(files.depth),
-    colour(files.colour),
+    photograph(files.colour),
     files.label === undefined ? undefined : grey(files.label),
   ]);
-  if (depthImage.status === 'rejected') throw depthImage.reason;
-  if (colourImage.status === 'rejected') throw colourImage.reason;
-  if (labelImage.status === 'rejected') throw labelImage.reason;
-  return { depth: depthImage.value, colour: colourImage.value, label: labelImage.value };
+  return { depth, colour, label };
 }

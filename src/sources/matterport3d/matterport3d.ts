@@ -1,14 +1,12 @@
 import { join, parse } from 'node:path';
 import { BadFrameError, UserError } from '../../errors.js';
-import { frameName, IGNORE } from '../../frame.js';
+import { IGNORE, type Intrinsics } from '../../frame.js';
 import type { DepthCamera } from '../depth-camera.js';
 import { type FrameId, fileRecording, type Part } from '../file-recording.js';
-import { readFrameImages } from '../frame-images.js';
 import { type Folder, listFolder, readText } from '../input-files.js';
 import type { Layout } from '../layout.js';
 import type { Recording } from '../recording.js';
 import { classNames } from '../settings.js';
-import { atWorkingSize, LabelTable } from '../working-frame.js';
 import { MPCAT40_CLASSES } from './classes.js';
 import { CALIBRATED, readConf, type Scan } from './conf.js';
 
@@ -72,9 +70,8 @@ async function openHouses(path: string, root: Folder): Promise<Recording> {
   }
   if (houses.size === 0) throw new UserError(`${path} holds no house: expected ${matterport3d.needs}.`);
   const classes = hasLabels ? await classesOf(path, root) : [];
-  const classOf = (stored: number) => (stored >= 1 && stored <= classes.length ? stored - 1 : IGNORE);
   const scanOf = ({ scene, id }: FrameId): Scan => scansOf(houses.get(scene)!).get(id)!;
-  const recording = await fileRecording({
+  return fileRecording({
     path,
     format: matterport3d.name,
     classes,
@@ -83,51 +80,13 @@ async function openHouses(path: string, root: Folder): Promise<Recording> {
     fileNames: (part, { scene, id }) => fileNames(houses.get(scene)!, part, id),
     async camera(scene) {
       const house = houses.get(scene)!;
-      return { ...cameraOf(scansOf(house)), files: [house.conf] };
+      return cameraOf(house, firstIntrinsics(scansOf(house)));
     },
-    poses: async (scene) => ({
-      file: houses.get(scene)!.conf,
-      pose(id) {
-        const scan = scanOf({ scene, id });
-        scan.intrinsics(); // a frame without is of no use either
-        return scan.pose();
-      },
-    }),
-    classOf,
+    // Each of a tripod's three cameras has its own.
+    frameCamera: async (frame) => cameraOf(houses.get(frame.scene)!, scanOf(frame).intrinsics()),
+    poses: async (scene) => ({ file: houses.get(scene)!.conf, pose: (id) => scanOf({ scene, id }).pose() }),
+    classOf: (stored) => (stored >= 1 && stored <= classes.length ? stored - 1 : IGNORE),
   });
-  const labelTable = new LabelTable(classes.length, classOf);
-  const places = placesOf(recording.frames);
-  return {
-    ...recording,
-    // Each of a tripod's three cameras has its own intrinsics.
-    async read(entry, size) {
-      const timestamp = places.get(frameName(entry));
-      if (timestamp === undefined) throw new Error(`${frameName(entry)} is not a frame of ${path}`);
-      const house = houses.get(entry.scene)!;
-      const scan = scanOf(entry);
-      const nameOf = (part: Part) => fileNames(house, part, entry.id)[0]!;
-      const { colour, depth, label } = await readFrameImages(path, {
-        colour: nameOf('colour'),
-        depth: nameOf('depth'),
-        label: entry.labelled ? nameOf('label') : undefined,
-      });
-      return atWorkingSize(
-        {
-          scene: entry.scene,
-          id: entry.id,
-          timestamp,
-          colour,
-          depth: { ...depth, scale: DEPTH_SCALE, greatest: 65535 },
-          intrinsics: scan.intrinsics(),
-          calibratedAt: { ...CALIBRATED, file: `the intrinsics of ${house.conf}` },
-          cameraToWorld: scan.pose(),
-          label,
-        },
-        labelTable,
-        size,
-      );
-    },
-  };
 }
 
 /** Folders that hold a house's folders. @returns path prefixes, and what is in them */
@@ -183,13 +142,18 @@ function scansOf({ scans }: House): ReadonlyMap<string, Scan> {
   return scans;
 }
 
-/** The camera of the first scan that has one, for what a house's frames share. */
-function cameraOf(scans: ReadonlyMap<string, Scan>): Omit<DepthCamera, 'files'> {
+function cameraOf({ conf }: House, intrinsics: Intrinsics): DepthCamera {
+  return {
+    ...{ intrinsics, size: CALIBRATED, depthScale: DEPTH_SCALE, greatestDepth: 65535, files: [conf] },
+  };
+}
+
+/** Those of the first scan that has some: what a house's frames share has to have them. */
+function firstIntrinsics(scans: ReadonlyMap<string, Scan>): Intrinsics {
   let fault: unknown;
   for (const scan of scans.values()) {
     try {
-      const intrinsics = scan.intrinsics();
-      return { intrinsics, size: CALIBRATED, depthScale: DEPTH_SCALE, greatestDepth: 65535 };
+      return scan.intrinsics();
     } catch (error) {
       fault ??= error;
     }
@@ -205,16 +169,4 @@ async function classesOf(path: string, { files }: Folder): Promise<readonly stri
   if (!names.success || names.data.length === 0)
     throw new UserError(`${join(path, CLASSES)}: expected different class names, at most 255, one a line.`);
   return names.data;
-}
-
-/** Where each frame stands in its scene: there is no clock. */
-function placesOf(frames: readonly FrameId[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  return new Map(
-    frames.map((frame) => {
-      const place = counts.get(frame.scene) ?? 0;
-      counts.set(frame.scene, place + 1);
-      return [frameName(frame), place];
-    }),
-  );
 }
