@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { readFully } from '../byte-ranges.js';
 
 /** Bytes read at a time where fewer are asked for: a walk over small messages reads a file once, one over images skips most of it. */
 const WINDOW = 2 ** 14;
@@ -37,17 +38,4 @@ export class FileWindow implements ByteRange {
     }
     return this.#bytes.subarray(at - this.#start, Math.max(at, end) - this.#start);
   }
-}
-
-/** Reads so many bytes, or as many as there are. */
-export async function readFully(file: FileHandle, at: number, length: number): Promise<Uint8Array> {
-  // Not zeroed first, as it is filled or cut off; not of the pool, of which a view would keep all.
-  const bytes = Buffer.allocUnsafeSlow(length);
-  let read = 0;
-  while (read < length) {
-    const { bytesRead } = await file.read(bytes, read, length - read, at + read);
-    if (bytesRead === 0) return bytes.subarray(0, read);
-    read += bytesRead;
-  }
-  return bytes;
 }

@@ -1,8 +1,6 @@
-import { type FileHandle, open } from 'node:fs/promises';
 import { BadFrameError } from '../../errors.js';
-import { fileFault } from '../input-files.js';
+import { readFully, withFile } from '../byte-ranges.js';
 import { LONGEST, tooLong } from './decompress.js';
-import { readFully } from './file-window.js';
 import type { MessageKind } from './messages.js';
 
 /** A message of a file that frames are made of. @template P where it lies */
@@ -64,17 +62,9 @@ export function headBytes(kind: MessageKind, size: number): number {
  * @throws BadFrameError where it has become shorter, or cannot be read
  */
 export async function readPart(path: string, file: string, at: number, length: number): Promise<Uint8Array> {
-  let handle: FileHandle | undefined;
-  try {
-    handle = await open(path, 'r');
-    const bytes = await readFully(handle, at, length);
-    if (bytes.length === length) return bytes;
-  } catch (error) {
-    throw new BadFrameError(file, fileFault(error as NodeJS.ErrnoException));
-  } finally {
-    await handle?.close();
-  }
-  throw new BadFrameError(file, 'has become shorter since it was listed');
+  const bytes = await withFile(path, file, (handle) => readFully(handle, at, length));
+  if (bytes.length < length) throw new BadFrameError(file, 'has become shorter since it was listed');
+  return bytes;
 }
 
 /** Chunks that were unpacked of late, by where they lie: frames that follow each other share them. */

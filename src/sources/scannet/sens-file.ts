@@ -1,13 +1,13 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { basename } from 'node:path';
 import { promisify } from 'node:util';
 import { inflate } from 'node:zlib';
 import { BadFrameError, UserError } from '../../errors.js';
 import type { Intrinsics, Size } from '../../frame.js';
+import { readFully, withFile } from '../byte-ranges.js';
 import { requireIntrinsics } from '../depth-camera.js';
 import { decodeColour } from '../images.js';
-import { fileFault } from '../input-files.js';
 import { requirePose } from '../pose.js';
 import type { StoredDepth } from '../working-frame.js';
 
@@ -78,7 +78,7 @@ export async function indexSens(path: string): Promise<SensIndex> {
 
 async function index(path: string, file: FileHandle, size: number): Promise<SensIndex> {
   const fail = (reason: string) => new UserError(`${path}: ${reason}.`);
-  const start = await readAt(file, 0, Math.min(size, 12));
+  const start = await readFully(file, 0, Math.min(size, 12));
   if (start.length < 12) throw fail('too short for a .sens file');
   const view = viewOf(start);
   if (view.getUint32(0, true) !== VERSION) {
@@ -87,7 +87,7 @@ async function index(path: string, file: FileHandle, size: number): Promise<Sens
   const nameBytes = u64(view, 4);
   if (nameBytes > LONGEST_NAME)
     throw fail(`a sensor name of ${nameBytes} bytes, expected at most ${LONGEST_NAME}`);
-  const settings = await readAt(file, 12 + nameBytes, SETTINGS_BYTES);
+  const settings = await readFully(file, 12 + nameBytes, SETTINGS_BYTES);
   if (settings.length < SETTINGS_BYTES) throw fail('the file ends within its header');
   const { header, frames } = parseSettings(viewOf(settings), path);
   const first = 12 + nameBytes + SETTINGS_BYTES;
@@ -145,7 +145,7 @@ class HeadReader {
     if (at + HEAD_BYTES > this.#start + this.#window.length) {
       const step = at - this.#previous;
       const wanted = step < WINDOW_BYTES / 4 ? WINDOW_BYTES : HEAD_BYTES;
-      this.#window = await readAt(this.file, at, Math.min(wanted, this.size - at));
+      this.#window = await readFully(this.file, at, Math.max(0, Math.min(wanted, this.size - at)));
       this.#start = at;
     }
     this.#previous = at;
@@ -231,10 +231,8 @@ export async function readSensFrame(
   shown: string,
 ): Promise<SensFrame> {
   const [colourBytes, depthBytes] = [sizes[2 * number], sizes[2 * number + 1]];
-  const bytes = await withFile(
-    path,
-    (fault) => new BadFrameError(shown, fault),
-    (file) => readAt(file, offsets[number], HEAD_BYTES + colourBytes + depthBytes),
+  const bytes = await withFile(path, shown, (file) =>
+    readFully(file, offsets[number], HEAD_BYTES + colourBytes + depthBytes),
   );
   if (bytes.length < HEAD_BYTES + colourBytes + depthBytes) throw new BadFrameError(shown, 'truncated');
   const head = viewOf(bytes);
@@ -253,11 +251,7 @@ export async function readSensHead(
   number: number,
   shown: string,
 ): Promise<Pick<SensFrame, 'cameraToWorld' | 'time'>> {
-  const head = await withFile(
-    path,
-    (fault) => new BadFrameError(shown, fault),
-    (file) => readAt(file, offsets[number], HEAD_BYTES),
-  );
+  const head = await withFile(path, shown, (file) => readFully(file, offsets[number], HEAD_BYTES));
   if (head.length < HEAD_BYTES) throw new BadFrameError(shown, 'truncated');
   return { cameraToWorld: poseOf(viewOf(head), shown), time: u64(viewOf(head), 72) / 1e6 };
 }
@@ -305,39 +299,6 @@ function littleEndian16(bytes: Uint8Array): Uint16Array {
   const copy = new Uint8Array(bytes);
   if (endianness() === 'BE') Buffer.from(copy.buffer).swap16();
   return new Uint16Array(copy.buffer);
-}
-
-/** Opens a file for as long as `use` takes: none stays open between frames, of which a data set has thousands of files. */
-async function withFile<T>(
-  path: string,
-  fail: (fault: string) => Error,
-  use: (file: FileHandle, size: number) => Promise<T>,
-): Promise<T> {
-  let file: FileHandle | undefined;
-  try {
-    file = await open(path, 'r');
-    const status = await file.stat();
-    if (!status.isFile()) throw fail('not a file');
-    return await use(file, status.size);
-  } catch (error) {
-    if (error instanceof UserError || error instanceof BadFrameError) throw error;
-    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
-    throw fail(fileFault(error as NodeJS.ErrnoException));
-  } finally {
-    await file?.close();
-  }
-}
-
-/** @returns fewer bytes where the file ends before */
-async function readAt(file: FileHandle, at: number, length: number): Promise<Uint8Array> {
-  const bytes = Buffer.allocUnsafeSlow(Math.max(0, length));
-  let done = 0;
-  while (done < bytes.length) {
-    const { bytesRead } = await file.read(bytes, done, bytes.length - done, at + done);
-    if (bytesRead === 0) break;
-    done += bytesRead;
-  }
-  return bytes.subarray(0, done);
 }
 
 function viewOf(bytes: Uint8Array): DataView {
