@@ -30,7 +30,7 @@ import { pull } from '../src/operators/pull.js';
 import { skipBadFrames } from '../src/operators/skip-bad-frames.js';
 import { type WindowLength, windowEnds } from '../src/operators/window-ends.js';
 import type { FrameEntry } from '../src/sources/recording.js';
-import { Cutters } from '../src/stages/cutters.js';
+import { FrameThreads } from '../src/stages/frame-threads.js';
 import { observeAnew, observeLive, storedIncidences } from '../src/stages/live-frames.js';
 import { liveLabelTable, windowTable } from '../src/stages/live-tables.js';
 import { inFlight } from '../src/stages/observe.js';
@@ -109,7 +109,7 @@ export function live(
       const skip = ({ scene, id }: FrameEntry) =>
         skipBadFrames<LiveFrame>((error) => run.monitor.warn(`skipped ${scene}/${id}: ${error.message}`));
       const turns = new Turns();
-      const cutters = new Cutters(run, inFlight(run));
+      const threads = new FrameThreads(run, inFlight(run));
       let inHand = 0;
       const frames = pull(source.arrivals(), inFlight(run), (entry) => {
         const by = network;
@@ -124,7 +124,7 @@ export function live(
         });
         // Among equals the frame that came first goes first, whichever was looked at first.
         return of(entry).pipe(
-          observeLive(run, by, cutters.cut),
+          observeLive(run, by, threads),
           turns.inTurn(add),
           skip(entry),
           finalize(() => inHand--),
@@ -138,7 +138,7 @@ export function live(
           1,
           (frame) =>
             of(frame.entry).pipe(
-              observeAnew(run, by, cutters.cut),
+              observeAnew(run, by, threads),
               concatMap(async (anew) => {
                 await scenes.replace(anew, anew.incidences, by.key, () => anew.keep());
                 return { type: 'frame', scene: anew.scene, id: anew.id, model: by.key } as const;
@@ -205,7 +205,7 @@ export function live(
           const over = come.pipe(ignoreElements(), endWith('over'));
           return merge(merge(anew, aside).pipe(takeUntil(over)), come, ends);
         }),
-        finalize(() => void cutters.close()),
+        finalize(() => void threads.close()),
       );
     }),
   );

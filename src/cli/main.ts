@@ -39,6 +39,7 @@ const load = async () => ({
   ...(await import('../../pipelines/replay.js')),
   ...(await import('../../pipelines/stages.js')),
   ...(await import('../stages/run.js')),
+  ...(await import('../stages/posted-labels.js')),
   ...(await import('../stages/train.js')),
   ...(await import('./summary.js')),
 });
@@ -166,13 +167,13 @@ const open = async (out: string, values: StageValues) =>
   });
 
 stage('train', 'stage 1: train the network on the labelled frames', [
-  ...(['labelled', 'format', 'size', 'seed', 'backend', 'workers'] as const),
+  ...(['labelled', 'labels', 'format', 'size', 'seed', 'backend', 'workers'] as const),
   ...TRAINING_OPTIONS,
 ]).action(async (out: string, values: StageValues) => {
   // A network that the run was given before makes way for the one to be trained.
   const run = await open(out, { ...values, model: null });
-  const { trainStage } = await load();
-  console.log(`The network is in ${await trainStage(run)}.`);
+  const { trainStage, withPostedLabels } = await load();
+  console.log(`The network is in ${await trainStage(await withPostedLabels(run))}.`);
 });
 
 stage('infer', 'stage 2: class probabilities of every frame, by MC dropout', [

@@ -11,6 +11,7 @@ const FLAGS: Record<Name, string> = {
   format: '--format <name>',
   size: '--size <size>',
   labelled: '--labelled <which>',
+  labels: '--labels <live run>',
   model: '--model <path>',
   validation: '--validation <which>',
   profile: '--profile <name>',

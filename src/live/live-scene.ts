@@ -69,8 +69,9 @@ export interface LiveEntropy extends SuperpixelName {
 
 /**
  * A scene whose frames are still coming: its points, the scores of all its superpixels and the queue of those that may be
- * labelled, each current after every frame. View entropy is brought up to date where a frame touched the scene; view
- * divergence, which decides within a surface only, when it is asked for.
+ * labelled, each of all frames whenever it is asked for. Points take a frame in as it comes; view entropies and the queue follow
+ * when they are asked for, where frames touched the scene since; view divergence, which decides within a surface only, where a
+ * pick depends on it.
  *
  * Calls are carried out one after another, in the order in which they are made.
  */
@@ -88,6 +89,8 @@ export class LiveScene {
   readonly #done = new Set<number>();
   /** By superpixel number: view divergence when it was computed last, NaN where it has to be computed anew. */
   #divergences = new Float32Array(1024).fill(Number.NaN);
+  /** Superpixels from this number on came after the queue was brought up to date. */
+  #unsettled = 0;
   /** What comes next as things stand; undefined where they have changed. */
   #plan: Plan | undefined;
   readonly #calls = new OneAtATime();
@@ -122,6 +125,7 @@ export class LiveScene {
 
   /** Superpixels that may be asked for. */
   get candidates(): number {
+    this.#settle();
     return this.#queue.size;
   }
 
@@ -137,8 +141,7 @@ export class LiveScene {
   add(frame: string, incidences: Incidences, model: string): Promise<void> {
     return this.#calls.run(async () => {
       if (this.#byId.has(frame)) return;
-      await this.#append(frame, incidences, model);
-      this.#refresh();
+      this.#append(frame, incidences, model);
     });
   }
 
@@ -154,7 +157,6 @@ export class LiveScene {
       if (known === undefined) throw new Error(`${this.#keyOf(frame)} is not in the scene`);
       await this.#replace(known, incidences, model);
       await keep();
-      this.#refresh();
     });
   }
 
@@ -184,14 +186,17 @@ export class LiveScene {
 
   /** What it takes to have the scene again by `wake`, but for the incidences. */
   rest(): Promise<RestingScene> {
-    return this.#calls.run(async () => ({
-      frames: this.#frames.map(({ id, model, first, pixels }) => ({
-        id,
-        model,
-        queued: [...pixels.keys()].filter((r) => this.#queue.has(first + r)),
-      })),
-      done: [...this.#done].map((superpixel) => this.#nameOf(superpixel)),
-    }));
+    return this.#calls.run(async () => {
+      this.#settle();
+      return {
+        frames: this.#frames.map(({ id, model, first, pixels }) => ({
+          id,
+          model,
+          queued: [...pixels.keys()].filter((r) => this.#queue.has(first + r)),
+        })),
+        done: [...this.#done].map((superpixel) => this.#nameOf(superpixel)),
+      };
+    });
   }
 
   /** The scene as it was when it was laid to rest. */
@@ -247,7 +252,7 @@ export class LiveScene {
     });
   }
 
-  /** View entropies of a frame's superpixels now, at no cost; undefined where it is not there. */
+  /** View entropies of a frame's superpixels now; undefined where it is not there. */
   entropies(frame: string): readonly LiveEntropy[] | undefined {
     const known = this.#byId.get(frame);
     if (known === undefined) return undefined;
@@ -256,6 +261,7 @@ export class LiveScene {
 
   /** The superpixels that may be asked for with the highest view entropy now, so many, best first. */
   best(count: number): readonly LiveEntropy[] {
+    this.#settle();
     const queue = this.#queue.clone();
     const best: LiveEntropy[] = [];
     for (let superpixel = queue.pop(); superpixel !== undefined; superpixel = queue.pop()) {
@@ -290,14 +296,14 @@ export class LiveScene {
       : this.#overlaps.overlapping(known.first + superpixel).map((n) => this.#nameOf(n));
   }
 
-  async #append(id: string, incidences: Incidences, model: string): Promise<void> {
+  #append(id: string, incidences: Incidences, model: string): void {
     if (this.#store === undefined) {
       this.#store = new CpuPointStore(incidences.classes);
       this.#entropies = new EntropyIndex(this.#store);
       this.#overlaps = new OverlapIndex(this.#entropies);
     }
-    await this.#store.integrate(incidences, this.#keyOf(id));
-    const { ids } = this.#cache.put(this.#keyOf(id), { incidences, ids: this.#store.idsOf(incidences) });
+    const ids = this.#store.integrateNow(incidences, this.#keyOf(id));
+    this.#cache.put(this.#keyOf(id), { incidences, ids });
     const first = this.#overlaps.add(incidences, ids);
     this.#entropies.add(incidences, ids, first);
     const frame = { id, first, pixels: incidences.superpixelPixels, model };
@@ -308,43 +314,48 @@ export class LiveScene {
       longer.set(this.#divergences);
       this.#divergences = longer;
     }
-    for (let r = 0; r < incidences.superpixels; r++) {
-      const entropy = this.#entropies.viewEntropy(first + r);
-      if (!Number.isNaN(entropy)) this.#queue.set(first + r, entropy);
-    }
+    // Whose surface is done with is taken out when the queue is brought up to date, which gives the others their entropies.
+    for (let r = 0; r < incidences.superpixels; r++)
+      if (this.#entropies.scoredPixels(first + r) > 0) this.#queue.set(first + r, 0);
+    this.#plan = undefined;
   }
 
   async #replace(known: SceneFrame, incidences: Incidences, model: string): Promise<void> {
     const store = this.#store!;
     const { incidences: old } = await this.#integrated(known);
     await store.remove(old);
+    let ids: Uint32Array;
     try {
-      await store.integrate(incidences, this.#keyOf(known.id));
+      ids = store.integrateNow(incidences, this.#keyOf(known.id));
     } catch (error) {
-      await store.integrate(old, this.#keyOf(known.id));
+      store.integrateNow(old, this.#keyOf(known.id));
       throw error;
     }
-    const ids = store.idsOf(incidences);
     this.#cache.put(this.#keyOf(known.id), { incidences, ids });
     this.#entropies.update(ids);
+    this.#plan = undefined;
     const frame = { ...known, model };
     this.#frames[this.#frames.indexOf(known)] = frame;
     this.#byId.set(known.id, frame);
   }
 
-  /** Brings the queue up to date with entropies that changed. */
-  #refresh(): void {
-    this.#plan = undefined;
+  /** Brings the queue up to date with the frames that came since it was asked for last. */
+  #settle(): void {
+    if (this.#store === undefined) return;
     for (const superpixel of this.#entropies.takeChanged()) {
       this.#divergences[superpixel] = Number.NaN;
       if (this.#queue.has(superpixel)) this.#queue.set(superpixel, this.#entropies.viewEntropy(superpixel));
       // What is done with may have come into view again.
-      if (this.#done.has(superpixel)) this.#finish(superpixel);
+      if (this.#done.has(superpixel))
+        for (const other of this.#overlaps.overlapping(superpixel, this.#unsettled))
+          this.#queue.delete(other);
     }
+    this.#unsettled = this.#overlaps.superpixels;
   }
 
   /** The picks to come, so many of them or all that are left. */
   async #planned(count: number): Promise<Plan> {
+    this.#settle();
     this.#plan ??= { queue: this.#queue.clone(), picks: [] };
     const { queue, picks } = this.#plan;
     while (picks.length < count) {

@@ -14,8 +14,9 @@ const NONE = 0;
 const OPPOSITE = 26;
 
 /**
- * View entropy of every superpixel of a scene, kept current as frames come: bit for bit what the store's `score` says of
- * all of them, at the cost of what a new frame touched.
+ * View entropy of every superpixel of a scene as frames come: bit for bit what the store's `score` says of
+ * all of them, at the cost of what new frames touched. That is paid when someone asks: frames that come faster than anyone
+ * does mostly touch the same places, which are looked at once for all of them.
  *
  * View entropy belongs to a voxel and the axis along which it is looked at (`CpuPointStore.viewEntropy`). Rows are kept in
  * groups of one voxel and axis, each with its entropy; when that changes, the sums of the superpixels with rows there change
@@ -37,9 +38,9 @@ export class EntropyIndex implements VoxelJoin {
   /** Blocks: the next one plus one, rows in use, then superpixel and pixels of each row. */
   #blocks = new Uint32Array(1024 * BLOCK_WORDS);
   #blockCount = 0;
-  /** By group: the last update that met it. */
-  #mark = new Uint32Array(1024);
-  #stamp = 0;
+  /** Groups whose entropy may have changed since rows were told of it; and by group, whether it is one of them. */
+  #stale: number[] = [];
+  #isStale = new Uint8Array(1024);
   /** Voxels of the store that groups may point to. */
   #knownVoxels = 0;
   /** By superpixel number: Σ pixels × entropy, and pixels with depth. */
@@ -59,7 +60,8 @@ export class EntropyIndex implements VoxelJoin {
   add(incidences: Incidences, ids: Uint32Array, first: number): void {
     const { superpixels, rowStart, voxel, pixels, rays } = incidences;
     this.#reserve(this.store.voxels.count, first + superpixels);
-    const groups = Uint32Array.from(ids, (id, v) => this.#groupOf(id, axisOf(rays[v])));
+    const groups = new Uint32Array(ids.length);
+    for (let v = 0; v < ids.length; v++) groups[v] = this.#groupOf(ids[v], axisOf(rays[v]));
     this.#pointToNew(ids);
     for (let r = 0; r < superpixels; r++) {
       const number = first + r;
@@ -76,20 +78,24 @@ export class EntropyIndex implements VoxelJoin {
 
   /** Follows a change of the store's sums at these voxels. */
   update(ids: Uint32Array): void {
-    const stamp = ++this.#stamp;
-    const affected: number[] = [];
     const meet = (group: number) => {
-      if (this.#mark[group] === stamp) return;
-      this.#mark[group] = stamp;
-      affected.push(group);
+      if (this.#isStale[group] === 1) return;
+      this.#isStale[group] = 1;
+      this.#stale.push(group);
     };
     for (const id of ids) {
       for (let g = this.#first[id]; g > 0; g = this.#groups[(g - 1) * GROUP_WORDS + NEXT]) meet(g - 1);
       for (let p = this.#seenBy[id]; p > 0; p = this.#pointers[2 * p - 1]) meet(this.#pointers[2 * p - 2]);
     }
-    for (const group of affected) {
+  }
+
+  /** Brings sums up to date with groups that are stale. */
+  #settle(): void {
+    if (this.#stale.length === 0) return;
+    const groups = this.#groups;
+    for (const group of this.#stale) {
+      this.#isStale[group] = 0;
       const at = group * GROUP_WORDS;
-      const groups = this.#groups;
       const entropy = this.store.viewEntropy(groups[at + VOXEL], groups[at + NEAR] - 1, groups[at + FAR] - 1);
       const difference = entropy - groups[at + ENTROPY];
       groups[at + ENTROPY] = entropy;
@@ -104,10 +110,12 @@ export class EntropyIndex implements VoxelJoin {
         block = blocks[from];
       }
     }
+    this.#stale = [];
   }
 
   /** Mean view entropy of a superpixel, nats; NaN where it has no depth (paper, Eq. 6). */
   viewEntropy(superpixel: number): number {
+    this.#settle();
     return meanEntropy(this.#sums[superpixel], this.#pixels[superpixel]);
   }
 
@@ -118,20 +126,22 @@ export class EntropyIndex implements VoxelJoin {
 
   /** Superpixels of which a score may have changed since the last call: new ones, and those with rows where a frame was added. */
   takeChanged(): readonly number[] {
+    this.#settle();
     const changed = this.#changed;
     for (const superpixel of changed) this.#isChanged[superpixel] = 0;
     this.#changed = [];
     return changed;
   }
 
-  cover(voxel: number, pixels: number, covered: Uint32Array, met: number[]): void {
+  cover(voxel: number, pixels: number, covered: Uint32Array, met: number[], since: number): void {
     const blocks = this.#blocks;
     for (let g = this.#first[voxel]; g > 0; g = this.#groups[(g - 1) * GROUP_WORDS + NEXT])
-      for (let block = this.#groups[(g - 1) * GROUP_WORDS + BLOCK]; block > 0; ) {
+      // Rows from the last one to the first.
+      rows: for (let block = this.#groups[(g - 1) * GROUP_WORDS + BLOCK]; block > 0; ) {
         const from = (block - 1) * BLOCK_WORDS;
-        const end = from + 2 + 2 * blocks[from + 1];
-        for (let row = from + 2; row < end; row += 2) {
+        for (let row = from + 2 * blocks[from + 1]; row > from; row -= 2) {
           const other = blocks[row];
+          if (other < since) break rows;
           if (covered[other] === 0) met.push(other);
           covered[other] += pixels;
         }
@@ -151,7 +161,7 @@ export class EntropyIndex implements VoxelJoin {
       if (this.#groups[(g - 1) * GROUP_WORDS + AXIS] === axis) return g - 1;
     const group = this.#groupCount++;
     this.#groups = grown(this.#groups, this.#groupCount * GROUP_WORDS);
-    this.#mark = grown(this.#mark, this.#groupCount);
+    this.#isStale = grown(this.#isStale, this.#groupCount);
     const at = group * GROUP_WORDS;
     this.#groups[at + VOXEL] = voxel;
     this.#groups[at + AXIS] = axis;

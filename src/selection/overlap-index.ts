@@ -9,8 +9,9 @@ export interface VoxelJoin {
    * Counts some pixels as covered by every superpixel that sees the voxel.
    * @param covered by superpixel number: pixels covered so far
    * @param met gets the superpixels of which none had been
+   * @param since superpixels of lower numbers are passed over
    */
-  cover(voxel: number, pixels: number, covered: Uint32Array, met: number[]): void;
+  cover(voxel: number, pixels: number, covered: Uint32Array, met: number[], since: number): void;
 }
 
 /**
@@ -52,8 +53,9 @@ export class OverlapIndex {
   /**
    * Superpixels of other frames that overlap the given one by at least MIN_OVERLAP either way (paper, before
    * Eq. 9), in ascending order of their numbers. Superpixels of the same frame share no pixel, hence no surface.
+   * @param since those of lower numbers are left out, at no cost
    */
-  overlapping(superpixel: number): number[] {
+  overlapping(superpixel: number, since = 0): number[] {
     const rows = this.#rows;
     this.#joined ??= this.#join(rows);
     if (this.#mark.length < rows.voxelCount) {
@@ -70,7 +72,7 @@ export class OverlapIndex {
     for (let row = 0; row < rows.count; row++) {
       total += rows.pixels[row];
       this.#mark[rows.voxels[row]] = stamp;
-      this.#joined.cover(rows.voxels[row], rows.pixels[row], covered, met);
+      this.#joined.cover(rows.voxels[row], rows.pixels[row], covered, met, since);
     }
     const [first, next] = rows.frameOf(superpixel);
     const found = met.filter((other) => {
@@ -119,10 +121,11 @@ class StaticJoin implements VoxelJoin {
     this.#superpixels = superpixels;
   }
 
-  cover(voxel: number, pixels: number, covered: Uint32Array, met: number[]): void {
-    const end = this.#start[voxel + 1];
-    for (let i = this.#start[voxel]; i < end; i++) {
+  cover(voxel: number, pixels: number, covered: Uint32Array, met: number[], since: number): void {
+    const start = this.#start[voxel];
+    for (let i = this.#start[voxel + 1] - 1; i >= start; i--) {
       const other = this.#superpixels[i];
+      if (other < since) return;
       if (covered[other] === 0) met.push(other);
       covered[other] += pixels;
     }

@@ -1,8 +1,9 @@
 import { BadFrameError } from '../errors.js';
 import { type Frame, IGNORE, type Intrinsics, type Size } from '../frame.js';
+import { averageColour } from './average-colour.js';
 import type { GreyImage } from './grey-image.js';
 import { zOfRayLength } from './ray-length.js';
-import { averageColour, intrinsicsAtWorkingSize, requireSameShape, sampleNearest } from './working-size.js';
+import { intrinsicsAtWorkingSize, requireSameShape, sampleNearest } from './working-size.js';
 
 /** What a message calls an image. */
 interface Named {

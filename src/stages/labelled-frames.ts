@@ -17,7 +17,10 @@ export interface LabelledFrames {
   readonly validation: ReadonlySet<string>;
 }
 
-type Options = Pick<RunOptions, 'labelled' | 'validation' | 'profile' | 'seed' | 'model' | 'probabilities'>;
+type Options = Pick<
+  RunOptions,
+  'labelled' | 'validation' | 'profile' | 'seed' | 'model' | 'probabilities' | 'labels'
+>;
 
 /**
  * Which frames' labels are trained on, and which choose among networks; their superpixels are labelled, so none of
@@ -96,8 +99,8 @@ async function trainingFrames(
     if (recording.labelledList !== undefined)
       return new Set(free.filter((name) => recording.labelledList?.has(name)));
     if (labelled.length < recording.frames.length) return new Set(free);
-    // A network from elsewhere was trained on other frames: all of these are the pool.
-    if (options.model !== null || options.probabilities !== null) return new Set();
+    // A network from elsewhere was trained on other frames, and so is one on labels from elsewhere: all of these are the pool.
+    if (options.model !== null || options.probabilities !== null || options.labels !== null) return new Set();
     const share = Math.max(SEED_FRAMES, Math.round(SEED_SHARE * free.length));
     return draw(free, Math.max(1, Math.min(free.length - 1, share)), seed, 'seed set');
   }

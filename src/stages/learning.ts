@@ -107,10 +107,15 @@ export function refuseChanges(
     throw new UserError(
       `${out} was made from ${before.recording}: choose another folder for ${now.recording}.`,
     );
+  // An option that came with a later version was what it is where nobody says.
+  const was = {
+    options: { ...parseOptions({}), ...before.options },
+    learning: { ...parseLearning({}), ...before.learning },
+  } as Record<'options' | 'learning', Record<string, unknown>>;
   for (const group of ['options', 'learning'] as const)
     for (const [name, value] of Object.entries(now[group]))
-      if (!FREE.has(name) && !isDeepStrictEqual(before[group][name], value))
+      if (!FREE.has(name) && !isDeepStrictEqual(was[group][name], value))
         throw new UserError(
-          `${out} was begun with ${sayOption(name, before[group][name])}: choose another folder for ${sayOption(name, value)}.`,
+          `${out} was begun with ${sayOption(name, was[group][name])}: choose another folder for ${sayOption(name, value)}.`,
         );
 }

@@ -24,7 +24,7 @@ import { type BinnedFrame, type FrameInfo, incidenceTable, superpixelTable } fro
 import { readParquet, writeParquet } from '../tables/parquet.js';
 import { writePoints } from '../tables/points-table.js';
 import { FRAMES, type FrameRow, INCIDENCES, POINTS } from '../tables/schemas.js';
-import { Cutters } from './cutters.js';
+import { FrameThreads } from './frame-threads.js';
 import { gpuOrCpu } from './gpu-or-cpu.js';
 import type { Progress } from './monitor.js';
 import type { Segmentation } from './network.js';
@@ -132,15 +132,15 @@ async function observeFramesOnGpu(
     return binner;
   };
   // The network leaves the processor to others: this thread has its commands to record, so others cut.
-  const cutters = new Cutters(run, IN_FLIGHT_ON_GPU);
+  const threads = new FrameThreads(run, IN_FLIGHT_ON_GPU);
   const look = pipe(
     readFrames(run.recording, run.size),
-    observeOnGpu(segmentation, superpixelsOf(run, scene, cutters.cut), binnerOf, run.options.voxel),
+    observeOnGpu(segmentation, superpixelsOf(run, scene, threads.cut), binnerOf, run.options.voxel),
   );
   try {
     await observeFrames(run, scene, IN_FLIGHT_ON_GPU, look, integrateOnGpu(storeOf), seen, progress);
   } finally {
-    await cutters.close();
+    await threads.close();
   }
   // Not where that threw: frames in flight may be on their way still. What nobody holds is collected.
   for (const binner of binners.values()) (await binner).destroy();

@@ -27,6 +27,13 @@ export const runOptions = z.strictObject({
     .describe(
       'frames to train on: auto, all, a share (10%), a number of frames, or a file of scene/frame or scene lines',
     ),
+  labels: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe(
+      'run folder of viewal live: what people labelled there is trained on too, carried to the other views of its surfaces',
+    ),
   model: z
     .string()
     .nullable()

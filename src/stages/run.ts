@@ -12,6 +12,7 @@ import type { FrameId } from '../tables/frame-tables.js';
 import { RunFolder } from '../tables/run-folder.js';
 import { pretrainedBackbone } from './initialise.js';
 import { isFrameCount, labelledFrames } from './labelled-frames.js';
+import { readLiveManifest } from './live-manifest.js';
 import { type Monitor, SILENT } from './monitor.js';
 import {
   optionName,
@@ -61,7 +62,7 @@ export interface Run {
  */
 export function absolutePaths(given: Partial<RunOptions>): Partial<RunOptions> {
   const found: Record<string, string> = {};
-  for (const name of ['model', 'probabilities', 'superpixels'] as const) {
+  for (const name of ['labels', 'model', 'probabilities', 'superpixels'] as const) {
     const path = given[name];
     if (path == null) continue;
     if (!existsSync(path)) throw new UserError(`Option ${name}: there is no folder ${path}.`);
@@ -138,7 +139,7 @@ export async function openRun(
   }: { recording?: string; resume?: boolean; monitor?: Monitor; signal?: AbortSignal } = {},
 ): Promise<Run> {
   parseOptions(given);
-  if (recording === undefined && !existsSync(out))
+  if (recording === undefined && given.labels == null && !existsSync(out))
     throw new UserError(
       `There is no run folder ${out}: expected one made by viewal replay, or --recording <folder>.`,
     );
@@ -146,12 +147,14 @@ export async function openRun(
     throw new UserError(`There is no folder ${recording}: expected a recording.`);
   const folder = await RunFolder.open(out);
   const stored = manifestSchema.safeParse(await folder.readManifest()).data;
-  const source = recording ?? stored?.recording;
+  const before = resume ? keptOptions(stored?.options ?? {}, given) : {};
+  const asked = { ...before, ...given, ...absolutePaths(given) };
+  const live = asked.labels == null ? undefined : await readLiveManifest(asked.labels);
+  // What was labelled there are superpixels of that size.
+  const options = parseOptions({ ...(live && { size: live.size }), ...asked });
+  const source = recording ?? stored?.recording ?? live?.recording;
   if (source === undefined)
     throw new UserError(`${out} does not say which recording it is of: expected --recording <folder>.`);
-
-  const before = resume ? keptOptions(stored?.options ?? {}, given) : {};
-  const options = parseOptions({ ...before, ...given, ...absolutePaths(given) });
   if (given.model != null) await readClassNames(options.model!);
   if (given.init !== undefined) await pretrainedBackbone(options, networkConfig(options, 2).width);
   const opened = await openRecording(source, { format: options.format });

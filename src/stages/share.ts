@@ -1,6 +1,6 @@
 import { InterruptedError } from '../errors.js';
 import { type Comparison, poolRun } from './comparison.js';
-import { footprintsOf } from './round.js';
+import { footprintsOf } from './footprints.js';
 import { listScenes } from './scene.js';
 
 /** Cuts the superpixels and makes the footprints of the whole pool, so that the runs of a comparison only read them. */

@@ -49,6 +49,11 @@ export class CpuPointStore implements PointStore {
   }
 
   async integrate(incidences: Incidences, name: string): Promise<void> {
+    this.integrateNow(incidences, name);
+  }
+
+  /** As `integrate`, before it returns. @returns the store's ids of the frame's voxels, as `idsOf` */
+  integrateNow(incidences: Incidences, name: string): Uint32Array {
     if (incidences.classes !== this.classes)
       throw new BadFrameError(
         name,
@@ -65,6 +70,7 @@ export class CpuPointStore implements PointStore {
         );
     }
     this.#add(incidences, ids, 1);
+    return ids;
   }
 
   async remove(incidences: Incidences): Promise<void> {

@@ -17,17 +17,19 @@ export interface Footprint extends IncidenceKeys {
   readonly rowOfPixel: Int32Array;
 }
 
+/** What says where a frame's pixels lie. */
+export type PlacedFrame = Pick<
+  Frame,
+  'scene' | 'id' | 'width' | 'height' | 'depth' | 'intrinsics' | 'cameraToWorld'
+>;
+
 /**
  * Back-projects the frame's pixels and groups them by superpixel and voxel, in one pass over them.
  *
  * @param voxelSize edge of a voxel, metres
  * @throws BadFrameError where a pose puts points beyond the voxel grid or one row holds more than MAX_PIXELS
  */
-export function footprintOf(
-  frame: Pick<Frame, 'scene' | 'id' | 'width' | 'height' | 'depth' | 'intrinsics' | 'cameraToWorld'>,
-  superpixels: Superpixels,
-  voxelSize: number,
-): Footprint {
+export function footprintOf(frame: PlacedFrame, superpixels: Superpixels, voxelSize: number): Footprint {
   const { width, height, depth, intrinsics, cameraToWorld: m } = frame;
   const size = width * height;
   const { ids, count } = superpixels;

@@ -195,17 +195,19 @@ export function incidenceTable(run: RunFolder): FrameTable<BinnedFrame> {
 type KeyColumns = Pick<Columns<typeof INCIDENCES>, 'superpixel' | 'voxel' | 'x' | 'y' | 'z' | 'ray'>;
 
 function keyColumns({ superpixels, rowStart, voxel, voxels, rays }: IncidenceKeys): KeyColumns {
-  const superpixel = new Uint16Array(voxel.length);
+  const rows = voxel.length;
+  const superpixel = new Uint16Array(rows);
   for (let r = 0; r < superpixels; r++) superpixel.fill(r, rowStart[r], rowStart[r + 1]);
-  const axis = (k: number) => Int32Array.from(voxel, (v) => voxels[3 * v + k]);
-  return {
-    superpixel,
-    voxel,
-    x: axis(0),
-    y: axis(1),
-    z: axis(2),
-    ray: Uint8Array.from(voxel, (v) => rays[v]),
-  };
+  const [x, y, z] = [new Int32Array(rows), new Int32Array(rows), new Int32Array(rows)];
+  const ray = new Uint8Array(rows);
+  for (let row = 0; row < rows; row++) {
+    const v = voxel[row];
+    x[row] = voxels[3 * v];
+    y[row] = voxels[3 * v + 1];
+    z[row] = voxels[3 * v + 2];
+    ray[row] = rays[v];
+  }
+  return { superpixel, voxel, x, y, z, ray };
 }
 
 /** What the columns leave out: the frame, and the pixels of superpixels that have no depth. */

@@ -77,13 +77,15 @@ describe('a live scene', () => {
         fc.nat(1e6),
         fc.integer({ min: 1, max: 8 }),
         fc.boolean(),
-        async (seed, n, forgetful) => {
+        fc.constantFrom('after each frame', 'now and then', 'at the end'),
+        async (seed, n, forgetful, asked) => {
           const frames = framesOf(seed, n);
           const order = new Map(shuffle([...frames], random(seed)));
           const scene = sceneOf(frames, forgetful ? 1 : undefined);
-          for (const [id, incidences] of order) {
+          for (const [i, [id, incidences]] of [...order].entries()) {
             await scene.add(id, incidences, 'm');
-            await scene.prepare(seed % 3);
+            if (asked === 'after each frame' || (asked === 'now and then' && (seed + i) % 3 === 0))
+              await scene.prepare(seed % 3);
           }
           const { store } = await batch(frames);
           for (const [id, incidences] of frames) {
@@ -106,7 +108,7 @@ describe('a live scene', () => {
           expect(scene.candidates).toBe(0);
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 60 },
     );
   });
 

@@ -95,6 +95,11 @@ describe('entropies kept current', () => {
           for (const { incidences } of growing.frames) batch.add(incidences, growing.store.idsOf(incidences));
           for (let s = 0; s < batch.superpixels; s++)
             expect(growing.overlaps.overlapping(s)).toEqual(batch.overlapping(s));
+          for (const index of [growing.overlaps, batch])
+            for (let s = 0; s < batch.superpixels; s++) {
+              const since = (seed + s) % (batch.superpixels + 1);
+              expect(index.overlapping(s, since)).toEqual(batch.overlapping(s).filter((one) => one >= since));
+            }
         }
       }),
       { numRuns: 20 },

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { averageColour, intrinsicsAtWorkingSize, sampleNearest } from '../../src/sources/working-size.js';
+import { intrinsicsAtWorkingSize, sampleNearest } from '../../src/sources/working-size.js';
 import { ramp } from './builders.js';
 
 const side = fc.integer({ min: 1, max: 40 });
@@ -99,51 +99,5 @@ describe('intrinsics at working size', () => {
     expect(k.fx).toBe(500);
     expect((-0.5 - k.cx) / k.fx).toBeCloseTo((-0.5 - 639.5) / 1000, 12);
     expect((479.5 - k.cy) / k.fy).toBeCloseTo((959.5 - 400) / 1000, 12);
-  });
-});
-
-describe('averaged colour', () => {
-  it('averages 2×2 blocks, rounding to nearest', () => {
-    const rgb = Uint8Array.from([1, 0, 10, 2, 0, 20, 3, 0, 30, 5, 255, 40]); // 2×2
-    expect([...averageColour(rgb, { width: 2, height: 2 }, { width: 1, height: 1 })]).toEqual([3, 64, 25]);
-  });
-
-  it('weights pixels by how much of them is covered', () => {
-    // 3 to 2: the first working pixel covers the first source pixel and half of the second.
-    const rgb = Uint8Array.from([30, 0, 0, 60, 0, 0, 90, 0, 0]);
-    const out = averageColour(rgb, { width: 3, height: 1 }, { width: 2, height: 1 });
-    expect([out[0], out[3]]).toEqual([40, 80]);
-  });
-
-  it('equals the mean over a common finer grid', () => {
-    const small = fc.integer({ min: 1, max: 7 });
-    fc.assert(
-      fc.property(
-        small,
-        small,
-        small,
-        small,
-        fc.infiniteStream(fc.nat(255)),
-        (width, height, w, h, values) => {
-          const rgb = Uint8Array.from(ramp(width * height * 3, () => values.next().value as number));
-          const out = averageColour(rgb, { width, height }, { width: w, height: h });
-          // Each source pixel is w×h cells and each working pixel width×height cells of the same grid.
-          for (let v = 0; v < h; v++) {
-            for (let u = 0; u < w; u++) {
-              for (let c = 0; c < 3; c++) {
-                let sum = 0;
-                for (let y = v * height; y < (v + 1) * height; y++) {
-                  for (let x = u * width; x < (u + 1) * width; x++) {
-                    sum += rgb[(Math.floor(y / h) * width + Math.floor(x / w)) * 3 + c];
-                  }
-                }
-                expect(Math.abs(out[(v * w + u) * 3 + c] - sum / (width * height))).toBeLessThan(0.5 + 1e-6);
-              }
-            }
-          }
-        },
-      ),
-      { numRuns: 60 },
-    );
   });
 });
