@@ -144,7 +144,10 @@ Examples:
       status.windows = await loaded.windowTable(run).last();
       const networks = await loaded.LiveNetworks.open(run);
       const scenes = loaded.liveScenes(run);
-      const labels = new loaded.LiveLabels(run, (await loaded.readClassNames(run.options.model!)) ?? []);
+      const labels = await loaded.LiveLabels.open(
+        run,
+        (await loaded.readClassNames(run.options.model!)) ?? [],
+      );
       const events = new Subject<LiveEvent>();
       const ingest = source instanceof loaded.NetworkSource ? source : undefined;
       const server =

@@ -1,4 +1,4 @@
-import type { LiveEvent, LiveState, PickedWindow } from '../server/desk/messages.js';
+import type { GivenLabel, LiveEvent, LiveState, PickedWindow } from '../server/desk/messages.js';
 import { Refusal, type Server } from './server.js';
 
 export type Status =
@@ -14,6 +14,7 @@ export interface Listener {
   state(state: LiveState): void;
   /** In order, each once. */
   window(window: PickedWindow): void;
+  labels(labels: readonly GivenLabel[]): void;
   /** What was told of windows is void: there is another run now. */
   restarted(): void;
 }
@@ -107,6 +108,7 @@ export class Connection {
 
   #take(event: LiveEvent): void {
     if (event.type === 'state') this.listener.state(event);
+    if (event.type === 'labels') this.listener.labels(event.labels);
     // What is told twice, since it was told while the connection broke, is not news.
     if (event.type !== 'window' || event.window <= this.#last!) return;
     this.#last = event.window;

@@ -57,6 +57,7 @@ const connection = new Connection(server, {
     render();
   },
   window: (picked) => windows.add(picked),
+  labels: (labels) => windows.label(labels),
   restarted: () => windows.clear(),
 });
 

@@ -61,6 +61,7 @@ export class PickCard {
         : undefined,
       this.#label,
     );
+    if (pick.class !== null) this.show(pick.class);
   }
 
   get isLabelled(): boolean {
@@ -80,15 +81,22 @@ export class PickCard {
     this.labelled(this);
     try {
       await this.server.post('labels', { labels: [{ scene, frame, superpixel, class: name }] });
-      this.#box.clear();
-      const change = element('button.quiet', { onclick: () => this.#change() }, 'change');
-      fill(this.#label, element('p', { role: 'status' }, element('b', {}, `✓ ${name}`)), change);
+      this.show(name);
     } catch (error) {
       this.#ask();
       const why = error instanceof TypeError ? 'The server cannot be reached.' : (error as Error).message;
       this.#label.append(element('p.wrong', { role: 'alert' }, `Not labelled as ${name}. ${why}`));
       this.labelled(this);
     }
+  }
+
+  /** Shows what people labelled it as. */
+  show(name: string): void {
+    this.#isLabelled = true;
+    this.element.classList.add('done');
+    this.#box.clear();
+    const change = element('button.quiet', { onclick: () => this.#change() }, 'change');
+    fill(this.#label, element('p', { role: 'status' }, element('b', {}, `✓ ${name}`)), change);
   }
 
   #change(): void {

@@ -1,5 +1,5 @@
 import { counted } from '../report/numbers.js';
-import type { PickedWindow } from '../server/desk/messages.js';
+import type { GivenLabel, PickedWindow, ShownPick } from '../server/desk/messages.js';
 import { element, fill } from './element.js';
 import { PickCard } from './pick-card.js';
 import type { Server } from './server.js';
@@ -71,6 +71,11 @@ export class Windows {
     this.#update();
   }
 
+  /** What people labelled, here or on another page. */
+  label(labels: readonly GivenLabel[]): void {
+    for (const section of this.#windows) section.label(labels);
+  }
+
   clear(): void {
     this.#windows = [];
     fill(this.#list);
@@ -125,40 +130,54 @@ class Section {
   readonly element: HTMLElement;
   readonly number: number;
   readonly cards: PickCard[] = [];
+  /** The first of them have cards. */
+  readonly #picks: ShownPick[];
   readonly #count = element('small.tally');
   readonly #list = element('div.cards');
   readonly #more: HTMLButtonElement;
 
   constructor(
-    private readonly picked: PickedWindow,
+    { window, picks }: PickedWindow,
     /** Rather than shown as it came. */
     readonly isAskedFor: boolean,
-    private readonly card: (pick: PickedWindow['picks'][number]) => PickCard,
+    private readonly card: (pick: ShownPick) => PickCard,
   ) {
-    this.number = picked.window;
-    this.#more = element('button.quiet', { onclick: () => this.#show(this.picked.picks.length) });
+    this.number = window;
+    this.#picks = [...picks];
+    this.#more = element('button.quiet', { onclick: () => this.#show(picks.length) });
     this.element = element(
       'section.window',
-      { id: `window-${picked.window}` },
-      element('h3', {}, `Window ${picked.window} `, this.#count),
+      { id: `window-${window}` },
+      element('h3', {}, `Window ${window} `, this.#count),
       this.#list,
       this.#more,
     );
     this.#show(CARDS);
   }
 
+  label(labels: readonly GivenLabel[]): void {
+    for (const [i, pick] of this.#picks.entries()) {
+      const given = labels.findLast(
+        (one) => one.superpixel === pick.superpixel && one.frame === pick.frame && one.scene === pick.scene,
+      );
+      if (given === undefined) continue;
+      this.#picks[i] = { ...pick, class: given.class };
+      this.cards[i]?.show(given.class);
+    }
+    this.count();
+  }
+
   count(): void {
     const labelled = this.cards.filter(({ isLabelled }) => isLabelled).length;
-    this.#count.textContent = `${counted(this.picked.picks.length, 'pick')}${labelled > 0 ? `, ${labelled} labelled here` : ''}`;
+    this.#count.textContent = `${counted(this.#picks.length, 'pick')}${labelled > 0 ? `, ${labelled} labelled` : ''}`;
   }
 
   #show(cards: number): void {
-    const { picks } = this.picked;
-    const added = picks.slice(this.cards.length, cards).map((pick) => this.card(pick));
+    const added = this.#picks.slice(this.cards.length, cards).map((pick) => this.card(pick));
     this.cards.push(...added);
     this.#list.append(...added.map((card) => card.element));
-    this.#more.hidden = this.cards.length === picks.length;
-    this.#more.textContent = `All ${counted(picks.length, 'pick')}`;
+    this.#more.hidden = this.cards.length === this.#picks.length;
+    this.#more.textContent = `All ${counted(this.#picks.length, 'pick')}`;
     this.count();
   }
 }

@@ -16,26 +16,39 @@ export interface GivenLabel {
   readonly class: string;
 }
 
-/** Takes labels while frames come: stores them, then tells of them. */
+/** Takes labels while frames come: stores them, then tells of them. Knows those that were taken before. */
 export class LiveLabels {
   readonly #taken = new Subject<readonly LiveLabelRow[]>();
   readonly #calls = new OneAtATime();
-  #count = 0;
+  /** Classes by superpixel. */
+  readonly #classes = new Map<string, string>();
 
   /** @param classes of the network, by label */
-  constructor(
+  private constructor(
     private readonly run: Run,
     readonly classes: readonly string[],
   ) {}
+
+  static async open(run: Run, classes: readonly string[]): Promise<LiveLabels> {
+    const labels = new LiveLabels(run, classes);
+    const { rows } = await liveLabelTable(run).readAll();
+    labels.#note(rows);
+    return labels;
+  }
 
   /** Labels as they are taken. */
   get taken(): Observable<readonly LiveLabelRow[]> {
     return this.#taken;
   }
 
-  /** Labels taken since the start. */
+  /** Superpixels that are labelled. */
   get count(): number {
-    return this.#count;
+    return this.#classes.size;
+  }
+
+  /** The class that was said last of a superpixel; undefined where nobody said any. */
+  classOf(superpixel: Omit<GivenLabel, 'class'>): string | undefined {
+    return this.#classes.get(keyOf(superpixel));
   }
 
   /**
@@ -49,9 +62,13 @@ export class LiveLabels {
       if (rows.length === 0) return;
       const table = liveLabelTable(this.run);
       await table.write((await table.last()) + 1, rows);
-      this.#count += rows.length;
+      this.#note(rows);
       this.#taken.next(rows);
     });
+  }
+
+  #note(rows: readonly LiveLabelRow[]): void {
+    for (const row of rows) this.#classes.set(keyOf(row), row.class);
   }
 
   async #rowOf({ scene, frame, superpixel, class: name }: GivenLabel): Promise<LiveLabelRow> {
@@ -67,4 +84,8 @@ export class LiveLabels {
       );
     return { scene, frame, superpixel, label, class: name };
   }
+}
+
+function keyOf({ scene, frame, superpixel }: Omit<GivenLabel, 'class'>): string {
+  return `${superpixel} ${frameName({ scene, id: frame })}`;
 }

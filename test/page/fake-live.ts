@@ -196,6 +196,12 @@ export class FakeLive {
     this.tell();
   }
 
+  /** As another page does. */
+  label(labels: readonly object[]): void {
+    this.labels.push(...labels);
+    this.#send({ type: 'labels', labels });
+  }
+
   tell(): void {
     this.#send({ type: 'state', ...this.state() });
   }
@@ -213,6 +219,7 @@ export class FakeLive {
       views: this.#views(row.scene, row.superpixel),
       crop: '',
       outline: this.#frame(row.scene, row.frame).outline(row.superpixel),
+      class: null,
     }));
     const window = { window: this.windows.length + 1, picks };
     this.windows.push(window);
@@ -298,9 +305,9 @@ export class FakeLive {
       for (const window of this.windows.slice(Number(query.since)))
         socket.send(JSON.stringify({ type: 'window', ...window }));
     });
-    app.post<{ Body: { labels: unknown[] } }>('/labels', async ({ body }, reply) => {
+    app.post<{ Body: { labels: object[] } }>('/labels', async ({ body }, reply) => {
       if (this.failure !== undefined) return reply.code(400).send({ error: this.failure });
-      this.labels.push(...body.labels);
+      this.label(body.labels);
       return { labelled: body.labels.length };
     });
     app.get<Named>('/scenes/:scene/queue', async ({ params }) => this.#queue(params.scene));

@@ -137,7 +137,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the live page${NO_BROWSER ? `: ${NO_B
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');
     await reads(page, '.pick.done', '✓ books');
-    await reads(page, '.window h3', '3 picks, 2 labelled here');
+    await reads(page, '.window h3', '3 picks, 2 labelled');
     const { picks } = live.windows[0]!;
     const of = (pick: object) => {
       const { scene, frame, superpixel } = pick as Record<string, unknown>;
@@ -159,8 +159,28 @@ describe.skipIf(NO_BROWSER !== undefined)(`the live page${NO_BROWSER ? `: ${NO_B
     await page.locator('.pick:not(.done) li', { hasText: 'window' }).click();
     await reads(page, '.pick.done', '✓ window');
     await page.locator('.pick.done button', { hasText: 'change' }).first().click();
-    await reads(page, '.window h3', '2 labelled here');
+    await reads(page, '.window h3', '2 labelled');
     expect(live.labels.length).toBe(3);
+  });
+
+  test('labels that another page gave are shown, those from before and those on picks that wait to be shown', async () => {
+    const live = await serve();
+    await live.addScene('room', 'room-000', 3);
+    live.endWindow(30);
+    const picks = live.windows[0]!.picks as Record<string, unknown>[];
+    picks[1]!.class = 'chair';
+    const page = await open(live.url);
+    await reads(page, '.pick.done', '✓ chair');
+    await reads(page, '.window h3', '30 picks, 1 labelled');
+    const { scene, frame, superpixel } = picks[0]!;
+    live.label([{ scene, frame, superpixel, class: 'books' }]);
+    await reads(page, '.window h3', '30 picks, 2 labelled');
+    await reads(page, '.pick.done', '✓ books');
+    const last = picks.at(-1)!;
+    live.label([{ scene: last.scene, frame: last.frame, superpixel: last.superpixel, class: 'sofa' }]);
+    await page.locator('.window button', { hasText: 'All 30 picks' }).click();
+    await reads(page, '.window h3', '30 picks, 3 labelled');
+    await expect.poll(() => page.locator('.pick.done').count(), { timeout: PATIENCE }).toBe(3);
   });
 
   test('names are text, and addresses, whatever is in them', async () => {

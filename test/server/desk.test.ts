@@ -51,7 +51,7 @@ async function start(recordingPath: string, model: string, out: string) {
   );
   const networks = await LiveNetworks.open(run);
   const scenes = liveScenes(run);
-  const labels = new LiveLabels(run, recording.classes);
+  const labels = await LiveLabels.open(run, recording.classes);
   const status = new LiveStatus();
   const events = new Subject<LiveEvent>();
   const server = await createServer(undefined, { address: { host: '127.0.0.1', port: 0 }, token: TOKEN });
@@ -296,7 +296,11 @@ describe('what a live run is told', () => {
     }
     expect(await readdir(join(out, 'live_labels')).catch(() => [])).toEqual([]);
 
+    const { socket, heard } = await listen(run.url);
+    await vi.waitFor(() => expect(heard).not.toEqual([]));
     expect(await (await post(run.url, '/labels', { labels: [label] })).json()).toEqual({ labelled: 1 });
+    await vi.waitFor(() => expect(heard).toContainEqual({ type: 'labels', labels: [label] }));
+    socket.close();
     expect(await readdir(join(out, 'live_labels'))).toEqual(['labels-000001.parquet']);
     const queue = async (url: string) =>
       (await get(url, `/scenes/${scene}/queue?limit=2000`)).map(
@@ -312,6 +316,7 @@ describe('what a live run is told', () => {
     await run.stop();
     run = await start(recordingPath, model, out);
     for (const name of await queue(run.url)) expect(gone.has(name)).toBe(false);
+    expect((await get(run.url, '/state')).labels).toBe(1);
   });
 
   test('another network: frames are looked at anew by it', async () => {

@@ -23,13 +23,14 @@ const sinceSchema = z.object({ since: z.coerce.number().int().min(0).optional() 
 const windowSchema = z.object({ window: z.coerce.number().int().min(1) });
 
 /**
- * `WS /events`: windows as they end, and where the run stands, once a second at most. `GET /windows/<n>`: one window.
+ * `WS /events`: windows as they end, labels as they are given, and where the run stands, once a second at most. `GET /windows/<n>`:
+ * one window.
  *
- * A listener that does not keep up is told fewer states, and loses no window until 16 MB wait for it: then it is let go, and
+ * A listener that does not keep up is told fewer states, and loses no window or label until 16 MB wait for it: then it is let go, and
  * may come back with `?since=`.
  */
 export function feed(app: FastifyInstance, desk: LiveDesk): void {
-  const { run, source, scenes, pictures, events, status } = desk;
+  const { run, source, scenes, pictures, events, status, labels } = desk;
   const table = windowTable(run);
   /** With the last window that each was told of: one may be on disk before it is told of. */
   const listeners = new Map<WebSocket, number>();
@@ -42,7 +43,8 @@ export function feed(app: FastifyInstance, desk: LiveDesk): void {
       const outline = await pictures.outline({ scene, id: frame }, superpixel).catch(() => undefined);
       const [atScene, atFrame] = [scene, frame].map(encodeURIComponent);
       const crop = `/scenes/${atScene}/frames/${atFrame}/superpixels/${superpixel}/crop.jpg`;
-      picks.push({ ...row, views: views ?? [], crop, outline: outline ?? null });
+      const name = labels.classOf(row) ?? null;
+      picks.push({ ...row, views: views ?? [], crop, outline: outline ?? null, class: name });
     }
     return { window, picks };
   }
@@ -68,6 +70,12 @@ export function feed(app: FastifyInstance, desk: LiveDesk): void {
     });
     telling.catch((error) => app.log.error(error));
     telling = telling.catch(() => {});
+  });
+
+  const labelling = labels.taken.subscribe((rows) => {
+    const given = rows.map(({ label: _, ...row }) => row);
+    const text = JSON.stringify({ type: 'labels', labels: given });
+    for (const socket of listeners.keys()) send(socket, text, false);
   });
 
   let told = '';
@@ -130,6 +138,7 @@ export function feed(app: FastifyInstance, desk: LiveDesk): void {
     clearInterval(pacing);
     clearInterval(beating);
     following.unsubscribe();
+    labelling.unsubscribe();
     await telling;
     for (const socket of listeners.keys()) socket.close(1001, 'the server is stopping');
   });

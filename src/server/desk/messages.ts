@@ -26,7 +26,7 @@ export interface LiveState {
   readonly latency: { readonly p50: number; readonly p95: number } | null;
   /** Number of the last window; 0 before the first. */
   readonly windows: number;
-  /** Superpixels that people labelled since the start. */
+  /** Superpixels that people labelled. */
   readonly labels: number;
   /** That a frame came to last, first. */
   readonly scenes: readonly SceneState[];
@@ -64,6 +64,8 @@ export interface ShownPick extends Candidate {
   readonly crop: string;
   /** SVG path data, pixels of the frame at working size; null where the frame cannot be read any more. */
   readonly outline: string | null;
+  /** What people labelled it as; null where nobody did. */
+  readonly class: string | null;
 }
 
 /** Of `GET /windows/<n>`, and of `WS /events` with the type `window`. */
@@ -72,6 +74,13 @@ export interface PickedWindow {
   readonly picks: readonly ShownPick[];
 }
 
+/** A superpixel that people say the class of. */
+export interface GivenLabel extends View {
+  readonly scene: string;
+  readonly class: string;
+}
+
 export type LiveEvent =
+  | { readonly type: 'labels'; readonly labels: readonly GivenLabel[] }
   | ({ readonly type: 'state' } & LiveState)
   | ({ readonly type: 'window' } & PickedWindow);
