@@ -1,11 +1,11 @@
 import {
   asyncScheduler,
   concatMap,
+  concatWith,
   connect,
   debounceTime,
   defer,
   EMPTY,
-  endWith,
   exhaustMap,
   filter,
   finalize,
@@ -61,6 +61,8 @@ export interface LiveInput {
   readonly networks?: Observable<ProbabilitySource>;
   /** Superpixels that people label from now on, which are stored already: their surfaces are asked for no more. */
   readonly labels?: Observable<readonly SuperpixelOfScene[]>;
+  /** Labels and networks are taken until this emits, should the frames be over before; until they are if not given. */
+  readonly until?: Observable<unknown>;
   /** Kept current; empty at the beginning. Made here if not given. */
   readonly scenes?: LiveScenes;
 }
@@ -82,11 +84,18 @@ const READY = 10;
  * Everything on the way is stored as in a replay: a frame's tables are found again after a stop, and what was picked
  * is not asked for again.
  *
- * @returns cold; completes when the source ends and the last window is picked
+ * @returns cold; completes when the source has ended, the last window is picked and `until` has emitted
  */
 export function live(
   run: Run,
-  { source, network: first, networks = EMPTY, labels = EMPTY, scenes = liveScenes(run) }: LiveInput,
+  {
+    source,
+    network: first,
+    networks = EMPTY,
+    labels = EMPTY,
+    until = of('now'),
+    scenes = liveScenes(run),
+  }: LiveInput,
   { window, horizon, scheduler = asyncScheduler }: LiveOptions,
 ): Observable<LiveEvent> {
   const windows = windowTable(run);
@@ -202,7 +211,7 @@ export function live(
             concatMap(pick),
             filter(({ rows }) => rows.length > 0),
           );
-          const over = come.pipe(ignoreElements(), endWith('over'));
+          const over = come.pipe(ignoreElements(), concatWith(until));
           return merge(merge(anew, aside).pipe(takeUntil(over)), come, ends);
         }),
         finalize(() => void threads.close()),

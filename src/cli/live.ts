@@ -1,6 +1,6 @@
 import { join, parse } from 'node:path';
 import { type Command, Option } from 'commander';
-import { Subject } from 'rxjs';
+import { defer, fromEvent, of, Subject } from 'rxjs';
 import { UserError } from '../errors.js';
 import { KEYFRAME_DEFAULTS } from '../live/keyframe-options.js';
 import type { LiveEvent } from '../live/live-event.js';
@@ -155,12 +155,13 @@ Examples:
         (await loaded.createServer(ingest, {
           ...{ address, token: values.token, log: true, limits: serverLimits(values.limit) },
         }));
+      let url: string | undefined;
       if (server !== undefined) {
         const pictures = new loaded.LivePictures(run, scenes);
         loaded.addDesk(server, {
           ...{ run, source, scenes, status, events, labels, networks, pictures, window: values.window },
         });
-        const url = await server.listen();
+        url = await server.listen();
         monitor.note(`${url} shows what comes and takes labels`);
         if (ingest !== undefined)
           monitor.note(`frames are taken at ${url.replace(/^http/, 'ws')}/ingest and ${url}/frames`);
@@ -170,9 +171,15 @@ Examples:
         monitor.note('no more frames are taken; picking from those that came');
         void source.close();
       });
+      /** People go on labelling what was picked when a recording is over. */
+      const until = defer(() => {
+        if (url === undefined || signal.aborted) return of('now');
+        monitor.note(`no more frames come; ${url} is there until Ctrl-C`);
+        return fromEvent(signal, 'abort');
+      });
       const input = {
         ...{ source: status.follow(source), scenes, labels: labels.taken },
-        ...{ network: networks.first, networks: networks.changes },
+        ...{ network: networks.first, networks: networks.changes, until },
       };
       const show = (event: LiveEvent) => {
         if (event.type === 'frame') status.arrived(event);

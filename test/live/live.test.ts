@@ -1,7 +1,13 @@
 import { join } from 'node:path';
-import { EMPTY, filter, lastValueFrom, map, of, take, tap, timer, toArray } from 'rxjs';
-import { beforeAll, describe, expect, test } from 'vitest';
-import { type LiveInput, type LiveOptions, live } from '../../pipelines/live.js';
+import { EMPTY, filter, lastValueFrom, map, of, Subject, take, tap, timer, toArray } from 'rxjs';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
+import {
+  type LiveInput,
+  type LiveOptions,
+  live,
+  liveScenes,
+  type SuperpixelOfScene,
+} from '../../pipelines/live.js';
 import { replay } from '../../pipelines/replay.js';
 import { Horizon } from '../../src/live/horizon.js';
 import type { LiveEvent, LiveWindow } from '../../src/live/live-event.js';
@@ -111,6 +117,30 @@ describe('a live run', () => {
     const { run: again } = await openLiveRun(join(out, 'whole'), { model }, recording, async () => source);
     expect(await windowTable(again).readAll()).toEqual({ last: 1, rows: windows[0]!.rows });
     expect(window).toBe(1);
+  });
+
+  test('takes labels after the frames are over, for as long as it is to', async () => {
+    const { source } = await sourceOf(recording, (frames) => frames);
+    const { steps: _, ...quick } = QUICK;
+    const options = { ...quick, model, budget: '2superpixels' };
+    const { run: opened } = await openLiveRun(join(out, 'staying'), options, recording, async () => source);
+    const network = await networkMaps(opened, model);
+    const scenes = liveScenes(opened);
+    const [labels, until] = [new Subject<SuperpixelOfScene[]>(), new Subject<void>()];
+    const events: LiveEvent[] = [];
+    const running = live(opened, { source, network, labels, until, scenes }, { window: whole }).forEach(
+      (event) => events.push(event),
+    );
+    await vi.waitFor(() => expect(events.some(isWindow)).toBe(true), { timeout: 60_000 });
+    const left = () => scenes.summaries().reduce((sum, { candidates }) => sum + candidates, 0);
+    const before = left();
+    const [scene] = scenes.names as [string];
+    const [best] = (await scenes.look(scene, (one) => one.best(1)))!;
+    labels.next([{ ...best!, scene }]);
+    await vi.waitFor(() => expect(left()).toBeLessThan(before));
+    until.next();
+    await running;
+    await network.close();
   });
 
   test('in windows asks for no surface twice, and goes on after a stop without what was asked before', async () => {
