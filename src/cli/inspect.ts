@@ -32,7 +32,7 @@ export function inspect(command: Command, monitor: Monitor): void {
       'write what is wrong with poses and depth beside the recording; all commands set it right',
     )
     .option('--json', 'print all that was found as JSON');
-  addRunOptions(command, ['format'])
+  addRunOptions(command, ['format', 'topics'])
     .addHelpText('after', '\nExample:\n  $ viewal inspect my-recording\n')
     .action(async (path: string, values: InspectValues) => {
       const loaded = await load();

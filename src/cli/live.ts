@@ -45,6 +45,7 @@ const load = async () => ({
   ...(await import('../server/options.js')),
   ...(await import('../server/server.js')),
   ...(await import('../sources/open.js')),
+  ...(await import('../sources/ros/topics.js')),
   ...(await import('../stages/live-labels.js')),
   ...(await import('../stages/live-networks.js')),
   ...(await import('../stages/live-pictures.js')),
@@ -120,7 +121,7 @@ export function live(command: Command, monitor: Monitor, signal: AbortSignal): v
     );
   addRunOptions(command, [
     ...(['model', 'budget', 'draws', 'voxel', 'superpixelCount'] as const),
-    ...(['format', 'size', 'seed', 'backend', 'workers'] as const),
+    ...(['format', 'topics', 'size', 'seed', 'backend', 'workers'] as const),
   ])
     .addHelpText(
       'after',
@@ -205,7 +206,7 @@ type Source = LiveSource & { readonly counts: SourceCounts };
 async function sourceOf(
   loaded: Awaited<ReturnType<typeof load>>,
   { listen, limit, watch, play, mcap, rate, out, move, turn, sharpness }: LiveValues,
-  { format = 'auto', model }: ReturnType<typeof givenRunOptions>,
+  { format = 'auto', topics = null, model }: ReturnType<typeof givenRunOptions>,
   status: LiveStatus,
   monitor: Monitor,
 ): Promise<{ readonly path: string; readonly open: () => Promise<Source> }> {
@@ -217,7 +218,8 @@ async function sourceOf(
     const options = { rate: loaded.parseRate(rate), gate, earlier };
     return {
       path: play,
-      open: async () => new loaded.PlaybackSource(await loaded.openRecording(play, { format }), options),
+      open: async () =>
+        new loaded.PlaybackSource(await loaded.openRecording(play, { format, topics }), options),
     };
   }
   const path = join(out, 'recording');
@@ -238,7 +240,10 @@ async function sourceOf(
   };
   if (mcap !== undefined) {
     const [input, scene] = mcap === '-' ? [process.stdin, 'stdin'] : [mcap, parse(mcap).name];
-    const options = { name: mcap === '-' ? 'The standard input' : mcap, scene, ...stored };
+    const options = {
+      ...{ name: mcap === '-' ? 'The standard input' : mcap, scene, ...stored },
+      ...(topics === null ? {} : { topics: loaded.parseTopics(topics) }),
+    };
     return { path, open: async () => loaded.McapSource.open(input, await openStored(), options) };
   }
   if (listen === undefined)

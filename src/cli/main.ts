@@ -51,7 +51,17 @@ addRunOptions(
     .requiredOption('--out <run>', 'run folder; a killed run goes on where it stopped'),
   [
     ...(['budget', 'labelled', 'model', 'probabilities', 'superpixels', 'draws'] as const),
-    ...(['voxel', 'views', 'superpixelCount', 'format', 'size', 'seed', 'backend', 'workers'] as const),
+    ...([
+      'voxel',
+      'views',
+      'superpixelCount',
+      'format',
+      'topics',
+      'size',
+      'seed',
+      'backend',
+      'workers',
+    ] as const),
     ...TRAINING_OPTIONS,
   ],
 )
@@ -74,7 +84,7 @@ addRunOptions(
 
 /** Of active learning, but for seed and workers. */
 const LEARN_OPTIONS = [
-  ...(['budget', 'draws', 'voxel', 'superpixelCount', 'format', 'size', 'backend'] as const),
+  ...(['budget', 'draws', 'voxel', 'superpixelCount', 'format', 'topics', 'size', 'backend'] as const),
   ...TRAINING_OPTIONS,
 ] as const;
 
@@ -167,7 +177,7 @@ const open = async (out: string, values: StageValues) =>
   });
 
 stage('train', 'stage 1: train the network on the labelled frames', [
-  ...(['labelled', 'labels', 'format', 'size', 'seed', 'backend', 'workers'] as const),
+  ...(['labelled', 'labels', 'format', 'topics', 'size', 'seed', 'backend', 'workers'] as const),
   ...TRAINING_OPTIONS,
 ]).action(async (out: string, values: StageValues) => {
   // A network that the run was given before makes way for the one to be trained.
@@ -177,7 +187,7 @@ stage('train', 'stage 1: train the network on the labelled frames', [
 });
 
 stage('infer', 'stage 2: class probabilities of every frame, by MC dropout', [
-  ...(['model', 'draws', 'seed', 'backend', 'workers', 'format', 'size'] as const),
+  ...(['model', 'draws', 'seed', 'backend', 'workers', 'format', 'topics', 'size'] as const),
 ]).action(async (out: string, values: StageValues) => {
   const run = await open(out, values);
   await (await load()).infer(run);
@@ -185,7 +195,16 @@ stage('infer', 'stage 2: class probabilities of every frame, by MC dropout', [
 });
 
 stage('score', 'stage 3: superpixels, point store, view entropy and view divergence', [
-  ...(['superpixelCount', 'superpixels', 'probabilities', 'voxel', 'views', 'format', 'size'] as const),
+  ...([
+    'superpixelCount',
+    'superpixels',
+    'probabilities',
+    'voxel',
+    'views',
+    'format',
+    'topics',
+    'size',
+  ] as const),
 ]).action(async (out: string, values: StageValues) => {
   const run = await open(out, values);
   await (await load()).score(run);

@@ -9,6 +9,7 @@ type Name = keyof RunOptions;
 /** How each option of a run stands on the command line; descriptions and defaults come from the schema. */
 const FLAGS: Record<Name, string> = {
   format: '--format <name>',
+  topics: '--topics <names>',
   size: '--size <size>',
   labelled: '--labelled <which>',
   labels: '--labels <live run>',

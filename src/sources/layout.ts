@@ -1,6 +1,13 @@
 import type { FileLayout } from './file-recording.js';
 import type { Folder } from './input-files.js';
 import type { Recording } from './recording.js';
+import type { FrameTopics } from './ros/topics.js';
+
+/** What a user may say of a recording. */
+export interface LayoutOptions {
+  /** Where it has topics: those that frames are made of. Others are chosen. */
+  readonly topics?: Partial<FrameTopics>;
+}
 
 /** One way of keeping a recording on disk. */
 export interface Layout {
@@ -17,12 +24,14 @@ export interface Layout {
    * @param path absolute
    * @throws UserError where it cannot be read, or no frame is usable
    */
-  openFile?(path: string): Promise<Recording>;
+  openFile?(path: string, options: LayoutOptions): Promise<Recording>;
+  /** Whether it has topics to choose from. */
+  readonly hasTopics?: true;
   /**
    * @param path absolute
    * @throws UserError where it cannot be listed, its shared settings are no good, or no frame is usable
    */
-  open(path: string, root: Folder): Promise<Recording>;
+  open(path: string, root: Folder, options: LayoutOptions): Promise<Recording>;
   /**
    * Lists a recording that is being written, for layouts with a file a part. Lists of frames are passed over: they may
    * name frames that are still to come.

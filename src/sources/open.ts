@@ -4,7 +4,7 @@ import { UserError } from '../errors.js';
 import { correctedRecording, readCorrection } from './correction.js';
 import { FORMATS, type Format } from './formats.js';
 import { listFolder } from './input-files.js';
-import type { Layout } from './layout.js';
+import type { Layout, LayoutOptions } from './layout.js';
 import { liveLayout } from './live-layout.js';
 import { matterport3d } from './matterport3d/matterport3d.js';
 import { mcap } from './mcap/mcap.js';
@@ -13,6 +13,7 @@ import { record3d } from './record3d/record3d.js';
 import type { Recording } from './recording.js';
 import { redwood } from './redwood.js';
 import { replica } from './replica.js';
+import { parseTopics } from './ros/topics.js';
 import { rosbag } from './rosbag/rosbag.js';
 import { scannetLayout } from './scannet/scannet-layout.js';
 import { sensLayout } from './scannet/sens-layout.js';
@@ -41,6 +42,13 @@ export const LAYOUTS: readonly Layout[] = [
   rosbag,
 ];
 
+export interface OpenOptions {
+  /** `auto` if not given. */
+  readonly format?: Format;
+  /** Of a recording with topics, as `parseTopics` takes them; null for none. */
+  readonly topics?: string | null;
+}
+
 /**
  * Opens a recorded data set: lists its frames without decoding them. A correction that lies beside it is taken up.
  * @param path its folder or, in layouts that have such files, the file that holds it
@@ -49,24 +57,24 @@ export const LAYOUTS: readonly Layout[] = [
  */
 export async function openRecording(
   path: string,
-  { format = 'auto' }: { readonly format?: Format } = {},
+  { format = 'auto', topics }: OpenOptions = {},
 ): Promise<Recording> {
-  const recording = await openAsRead(path, format);
+  const recording = await openAsRead(path, format, topics == null ? undefined : parseTopics(topics));
   const correction = await readCorrection(recording.path);
   return correction === undefined ? recording : correctedRecording(recording, correction);
 }
 
-async function openAsRead(path: string, format: Format): Promise<Recording> {
+async function openAsRead(path: string, format: Format, topics: LayoutOptions['topics']): Promise<Recording> {
   if (!FORMATS.includes(format)) {
     throw new UserError(`There is no format "${format}": expected one of ${FORMATS.join(', ')}.`);
   }
-  if (await isFile(path)) return openFile(path, format);
+  if (await isFile(path)) return openFile(path, format, topics);
   const root = await listFolder(resolve(path));
   if (root.files.length + root.folders.length === 0) {
     throw new UserError(`${path} is empty: expected the folder of a recording.`);
   }
   const layout = LAYOUTS.find((known) => known.matches(root) && (format === 'auto' || known.name === format));
-  if (layout !== undefined) return layout.open(resolve(path), root);
+  if (layout !== undefined) return layout.open(resolve(path), root, optionsFor(layout, path, topics));
   const asked = LAYOUTS.filter((known) => format === 'auto' || known.name === format);
   const needs = asked.map((known) => `${known.needs} (${known.name})`).join(', or ');
   const layoutName = format === 'auto' ? 'any known layout' : `the ${format} layout`;
@@ -80,12 +88,23 @@ async function isFile(path: string): Promise<boolean> {
   );
 }
 
-function openFile(path: string, format: Format): Promise<Recording> {
+/** @throws UserError where topics are named of a recording that has none */
+function optionsFor(
+  { hasTopics, name }: Layout,
+  path: string,
+  topics: LayoutOptions['topics'],
+): LayoutOptions {
+  if (topics === undefined) return {};
+  if (hasTopics) return { topics };
+  throw new UserError(`Option topics: ${path} (${name}) has no topics: they are of recordings of ROS.`);
+}
+
+async function openFile(path: string, format: Format, topics: LayoutOptions['topics']): Promise<Recording> {
   const known = LAYOUTS.filter(({ name, openFile }) => openFile && (format === 'auto' || name === format));
   const layout = known.find(({ endings = [] }) =>
     endings.some((ending) => path.toLowerCase().endsWith(ending)),
   );
-  if (layout?.openFile !== undefined) return layout.openFile(resolve(path));
+  if (layout?.openFile !== undefined) return layout.openFile(resolve(path), optionsFor(layout, path, topics));
   const endings = known.flatMap(({ name, endings = [] }) => endings.map((ending) => `${ending} (${name})`));
   throw new UserError(
     endings.length === 0

@@ -90,7 +90,7 @@ export async function openComparison(
   const options = { ...asked, workers: asked.workers ?? (isAlone ? null : 1) };
   if (!existsSync(recording))
     throw new UserError(`There is no folder ${recording}: expected a recording with labels.`);
-  const whole = await openRecording(recording, { format: options.format });
+  const whole = await openRecording(recording, options);
   noteCorrection(whole, monitor);
   const learning = parseLearning(await readLists(learn, whole));
   // What would fail in every run fails here.

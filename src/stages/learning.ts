@@ -63,7 +63,7 @@ export async function openLearning(
   if (given.backend !== undefined && given.backend !== 'auto') await chooseBackend(given.backend);
   if (!existsSync(recording))
     throw new UserError(`There is no folder ${recording}: expected a recording with labels.`);
-  const whole = await openRecording(recording, { format: options.format });
+  const whole = await openRecording(recording, options);
   noteCorrection(whole, monitor);
   const learning = parseLearning(await readLists(learn, whole));
   const strategy = findStrategy(learning.strategy);

@@ -20,6 +20,11 @@ export const runOptions = z.strictObject({
     .enum(FORMATS, `expected ${FORMATS.join(', ')}`)
     .default('auto')
     .describe(`layout of the recording: ${FORMATS.join(', ')}`),
+  topics: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('topics of a ROS recording that frames are made of: colour=<topic>,depth=<topic>,info=<topic>'),
   size: imageSize('320x240').default('320x240').describe('working size, WIDTHxHEIGHT'),
   labelled: z
     .string()

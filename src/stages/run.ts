@@ -157,7 +157,7 @@ export async function openRun(
     throw new UserError(`${out} does not say which recording it is of: expected --recording <folder>.`);
   if (given.model != null) await readClassNames(options.model!);
   if (given.init !== undefined) await pretrainedBackbone(options, networkConfig(options, 2).width);
-  const opened = await openRecording(source, { format: options.format });
+  const opened = await openRecording(source, options);
   noteCorrection(opened, monitor);
   const [width, height] = options.size.split('x').map(Number);
 

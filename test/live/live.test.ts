@@ -129,7 +129,9 @@ describe('a live run', () => {
     const [labels, until] = [new Subject<SuperpixelOfScene[]>(), new Subject<void>()];
     const events: LiveEvent[] = [];
     const running = live(opened, { source, network, labels, until, scenes }, { window: whole }).forEach(
-      (event) => events.push(event),
+      (event) => {
+        events.push(event);
+      },
     );
     await vi.waitFor(() => expect(events.some(isWindow)).toBe(true), { timeout: 60_000 });
     const left = () => scenes.summaries().reduce((sum, { candidates }) => sum + candidates, 0);

@@ -239,7 +239,7 @@ describe('what an MCAP file lacks is told in a sentence', () => {
   it('topics, with a list of those that there are', async () => {
     expect(await reasonOf(only(COLOUR, INFO, '/tf'))).toBe(
       'a.mcap: no topic of depth images. Expected one topic each of colour, depth and camera information, or to be told ' +
-        `which to take. Its topics: ${INFO} (sensor_msgs/msg/CameraInfo), ${COLOUR} (sensor_msgs/msg/Image), ` +
+        `which to take, such as --topics colour=<topic>,depth=<topic>,info=<topic>. Its topics: ${INFO} (sensor_msgs/msg/CameraInfo), ${COLOUR} (sensor_msgs/msg/Image), ` +
         '/tf (tf2_msgs/msg/TFMessage).',
     );
     expect(await reasonOf(drive(1), { topics: { depth: '/depht' } })).toMatch(

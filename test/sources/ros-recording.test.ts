@@ -375,6 +375,48 @@ describe('frames of which something is missing', () => {
   });
 });
 
+describe('topics that a user names', () => {
+  /** Two cameras on one robot, each with all that a frame takes; the other one's depth is 10 cm more. */
+  const LEFT = '/left/aligned_depth_to_color/image_raw';
+  const two = drive(1).flatMap((message) => {
+    const other = message.topic.replace('/camera/', '/left/');
+    return other === message.topic ? [message] : [message, { ...message, topic: other }];
+  });
+
+  it('decide where more than one camera would do, in a file and in a folder, of ROS 2 and ROS 1', async () => {
+    const path = await written('a.mcap', mcapBytes(two));
+    await expect(openRecording(path)).rejects.toThrow(
+      /depth may be .* or .*such as --topics colour=<topic>,depth=<topic>,info=<topic>/,
+    );
+    const recording = await openRecording(path, { topics: `depth=${LEFT}` });
+    expect(recording.frames).toHaveLength(10);
+    const named = `colour=${COLOUR}, depth=${DEPTH},info=${INFO}`;
+    expect((await openRecording(path, { topics: named })).frames).toHaveLength(10);
+    const folder = await writeRecording({ 'metadata.yaml': '', 'a_0.mcap': mcapBytes(two) });
+    expect((await openRecording(folder, { topics: `depth=${LEFT}` })).frames).toHaveLength(10);
+    const ros1 = drive(1, ROS1).flatMap((message) => {
+      const other = message.topic.replace('/camera/', '/left/');
+      return other === message.topic ? [message] : [message, { ...message, topic: other }];
+    });
+    const bagPath = await written('a.bag', bag(ros1));
+    expect((await openRecording(bagPath, { topics: `depth=${LEFT}` })).frames).toHaveLength(10);
+  });
+
+  it('are refused in a sentence where they are none', async () => {
+    const path = await written('a.mcap', mcapBytes(two));
+    await expect(openRecording(path, { topics: 'depth=/nowhere' })).rejects.toThrow(
+      'there is no topic /nowhere',
+    );
+    for (const topics of ['/left/depth', 'deep=/a', 'depth=/a,depth=/b', ''])
+      await expect(openRecording(path, { topics })).rejects.toThrow(
+        'Option topics: expected colour=<topic>, depth=<topic>, info=<topic>',
+      );
+    await expect(openRecording('data/sample', { topics: 'depth=/a' })).rejects.toThrow(
+      'data/sample (own) has no topics',
+    );
+  });
+});
+
 describe('a bag of ROS 2', () => {
   it('is a folder with metadata.yaml, of one file or several in turn', async () => {
     const messages = drive(2.4);

@@ -15,7 +15,7 @@ export const mcap: Layout = {
   endings: [MCAP],
   matches: ({ files }) =>
     files.includes(METADATA) && files.some((file) => file.endsWith(MCAP) || isOtherBag(file)),
-  open(path, { files }) {
+  open(path, { files }, { topics }) {
     const other = files.find(isOtherBag);
     const parts = files.filter((file) => file.endsWith(MCAP));
     if (parts.length === 0)
@@ -29,9 +29,11 @@ export const mcap: Layout = {
       this.name,
       basename(path),
       ordered.map(({ id }) => new McapFile(join(path, id))),
+      topics,
     );
   },
-  openFile: (path) => rosRecording(path, mcap.name, sceneOf(path), [new McapFile(path)]),
+  openFile: (path, { topics }) => rosRecording(path, mcap.name, sceneOf(path), [new McapFile(path)], topics),
+  hasTopics: true,
 };
 
 /** What `ros2 bag record` writes otherwise: a database, or files packed as a whole. */

@@ -156,7 +156,7 @@ export class FrameMatcher<I> {
       const there = this.#seen.size === 0 ? 'It has no topics' : `Its topics: ${listOfTopics(this.#seen)}`;
       throw new UserError(
         `${this.#options.name}: ${chosen}. Expected one topic each of colour, depth and camera information, or to be told ` +
-          `which to take. ${there}.`,
+          `which to take, such as --topics colour=<topic>,depth=<topic>,info=<topic>. ${there}.`,
       );
     }
     this.#topics = chosen;

@@ -37,6 +37,7 @@ type StoredFrame<P> = MatchedFrame<StoredImage<P>>;
  *
  * @param path absolute, of the file or folder
  * @param files in order of time
+ * @param asked topics that the user named; the others are chosen
  * @throws UserError where topics cannot be told, or not one frame is usable
  */
 export async function rosRecording<P>(
@@ -44,8 +45,9 @@ export async function rosRecording<P>(
   format: string,
   scene: string,
   files: readonly MessageFile<P>[],
+  asked: Partial<FrameTopics> = {},
 ): Promise<Recording> {
-  const { frames, bad, topics } = await list(path, scene, files);
+  const { frames, bad, topics } = await list(path, scene, files, asked);
   const noLabels = new LabelTable(0, () => undefined);
   const entries: FrameEntry[] = [];
   const byId = new Map<string, StoredFrame<P>>();
@@ -89,9 +91,14 @@ interface Listed<P> {
   readonly topics: FrameTopics;
 }
 
-async function list<P>(path: string, scene: string, files: readonly MessageFile<P>[]): Promise<Listed<P>> {
+async function list<P>(
+  path: string,
+  scene: string,
+  files: readonly MessageFile<P>[],
+  asked: Partial<FrameTopics>,
+): Promise<Listed<P>> {
   const seen = new Map<string, string>();
-  const matcher = new FrameMatcher<StoredImage<P>>(seen, { name: path, waiting: WAITING });
+  const matcher = new FrameMatcher<StoredImage<P>>(seen, { name: path, waiting: WAITING, topics: asked });
   const frames: StoredFrame<P>[] = [];
   const bad: BadEntry[] = [];
   let damages = 0;

@@ -1,3 +1,4 @@
+import { UserError } from '../../errors.js';
 import { kindOf } from './messages.js';
 
 /** Topics that frames are made of. */
@@ -6,6 +7,27 @@ export interface FrameTopics {
   readonly depth: string;
   /** The depth camera's sensor_msgs/CameraInfo. */
   readonly info: string;
+}
+
+const PARTS = ['colour', 'depth', 'info'] as const;
+
+/**
+ * Topics as a user names them: `colour=/camera/color/image_raw,depth=/camera/depth/image_rect,info=/camera/depth/camera_info`, or some
+ * of these.
+ * @throws UserError
+ */
+export function parseTopics(text: string): Partial<FrameTopics> {
+  const topics: { -readonly [K in keyof FrameTopics]?: string } = {};
+  for (const part of text.split(',')) {
+    const [, name, topic] = /^\s*(\w+)\s*=\s*(\S+)\s*$/.exec(part) ?? [];
+    const known = PARTS.find((one) => one === name);
+    if (known === undefined || topic === undefined || topics[known] !== undefined)
+      throw new UserError(
+        `Option topics: expected ${PARTS.map((one) => `${one}=<topic>`).join(', ')}, each once at most and with commas between, got "${part}".`,
+      );
+    topics[known] = topic;
+  }
+  return topics;
 }
 
 /**

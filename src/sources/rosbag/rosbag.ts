@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path';
-import type { Layout } from '../layout.js';
+import type { Layout, LayoutOptions } from '../layout.js';
 import type { Recording } from '../recording.js';
 import { rosRecording } from '../ros/ros-recording.js';
 import { RosbagFile } from './rosbag-file.js';
@@ -13,10 +13,11 @@ export const rosbag: Layout = {
   needs: 'one *.bag file of ROS 1, and no others',
   endings: ['.bag', '.bag.active'],
   matches: ({ files }) => files.length === 1 && BAG.test(files[0]!),
-  open: (path, { files: [file] }) => openBag(join(path, file!)),
+  open: (path, { files: [file] }, options) => openBag(join(path, file!), options),
   openFile: openBag,
+  hasTopics: true,
 };
 
-function openBag(path: string): Promise<Recording> {
-  return rosRecording(path, rosbag.name, basename(path).replace(BAG, ''), [new RosbagFile(path)]);
+function openBag(path: string, { topics }: LayoutOptions): Promise<Recording> {
+  return rosRecording(path, rosbag.name, basename(path).replace(BAG, ''), [new RosbagFile(path)], topics);
 }

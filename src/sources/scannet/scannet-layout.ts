@@ -37,10 +37,10 @@ export const scannetLayout: Layout = {
   name: 'scannet',
   needs: `folders color/, depth/, pose/ and ${INTRINSICS[0]}, or folders such as scene0000_00/ with them`,
   matches: (root) => isExported(root) || root.folders.some((folder) => SCENE.test(folder)),
-  async open(path, root) {
+  async open(path, root, options) {
     const layout = await describe(path, root);
     // Scans look the same from above, exported or not.
-    if (layout.frames.length === 0) return sensLayout.open(path, root);
+    if (layout.frames.length === 0) return sensLayout.open(path, root, options);
     return fileRecording({
       ...layout,
       validationList: await validationFrames(foldersAbove(path), layout.frames),
