@@ -115,6 +115,8 @@ export function live(
       /** Frames in the order in which they came, with the network that looked at them last. */
       const seen: { readonly entry: FrameEntry; model: string }[] = [];
 
+      const isLabelled = (frame: BinnedFrame) =>
+        [run.training, run.validation].some((names) => names.has(frameName(frame)));
       const skip = ({ scene, id }: FrameEntry) =>
         skipBadFrames<LiveFrame>((error) => run.monitor.warn(`skipped ${scene}/${id}: ${error.message}`));
       const turns = new Turns();
@@ -127,6 +129,7 @@ export function live(
           await picked; // what comes after a window's end is not in it
           await scenes.add(frame, frame.incidences, by.key);
           await scenes.markDone(frame.scene, asked.get(frameName(frame)) ?? []);
+          if (isLabelled(frame)) await scenes.expire(frame.scene, [frame.id]);
           seen.push({ entry, model: by.key });
           age?.add(frame, scheduler.now());
           return { type: 'frame', scene: frame.scene, id: frame.id, model: by.key } as const;

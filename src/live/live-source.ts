@@ -7,6 +7,8 @@ import type { FrameEntry, Recording } from '../sources/recording.js';
 export interface LiveSource {
   /** Its `frames` grow as frames arrive; in order of arrival, not sorted. */
   readonly recording: Recording;
+  /** All of it, where that is there from the start: which frames are labelled already can be told then. */
+  readonly whole?: Recording;
   /**
    * Frames in order of arrival, those of earlier runs first, each once. One is taken at a time, and a source lets its
    * devices send no more than a stated number of frames that are not taken yet. Ends when no more can come.

@@ -51,7 +51,7 @@ interface Due {
  */
 export class PlaybackSource implements LiveSource {
   readonly recording: Recording;
-  readonly #all: Recording;
+  readonly whole: Recording;
   readonly #rate: number;
   readonly #fps: number;
   readonly #gate: KeyframeGate;
@@ -68,7 +68,7 @@ export class PlaybackSource implements LiveSource {
 
   constructor(recording: Recording, options: PlaybackOptions = {}) {
     const { rate = 1, fps = 30, gate = new KeyframeGate(), earlier = [], clock = systemClock } = options;
-    this.#all = recording;
+    this.whole = recording;
     this.#rate = rate;
     this.#fps = fps;
     this.#gate = gate;
@@ -95,7 +95,7 @@ export class PlaybackSource implements LiveSource {
 
   /** To be called once. */
   async *arrivals(): AsyncIterable<FrameEntry> {
-    const known = new Map(this.#all.frames.map((entry) => [frameName(entry), entry]));
+    const known = new Map(this.whole.frames.map((entry) => [frameName(entry), entry]));
     for (const name of this.#earlier) {
       const entry = known.get(name);
       if (entry === undefined || this.#closing.signal.aborted) continue;
@@ -129,7 +129,7 @@ export class PlaybackSource implements LiveSource {
   /** Judges a frame, and counts it. */
   async #isWanted(entry: FrameEntry, before: boolean): Promise<boolean> {
     this.#received++;
-    const recording = this.#all;
+    const recording = this.whole;
     try {
       const cameraToWorld = await (recording.readPose?.(entry) ??
         recording.read(entry, SMALL).then((frame) => frame.cameraToWorld));
@@ -152,12 +152,12 @@ export class PlaybackSource implements LiveSource {
   }
 
   async #schedule(entries: readonly FrameEntry[]): Promise<Due[]> {
-    const { readTime } = this.#all;
+    const { readTime } = this.whole;
     if (readTime === undefined) return entries.map((entry, i) => ({ entry, at: i / this.#fps }));
     const timed: Due[] = [];
     for (let start = 0; start < entries.length; start += LOOKUPS) {
       const some = entries.slice(start, start + LOOKUPS);
-      const times = await Promise.allSettled(some.map((entry) => readTime.call(this.#all, entry)));
+      const times = await Promise.allSettled(some.map((entry) => readTime.call(this.whole, entry)));
       times.forEach((time, i) => {
         if (time.status === 'fulfilled') timed.push({ entry: some[i]!, at: time.value });
         else {

@@ -6,9 +6,12 @@ import type { LiveSource } from '../live/live-source.js';
 import { readClassNames } from '../model/inference/model-folder.js';
 import { RunFolder } from '../tables/run-folder.js';
 import { INCIDENCES } from '../tables/schemas.js';
+import { labelledFrames } from './labelled-frames.js';
 import { type Monitor, SILENT } from './monitor.js';
 import { parseOptions, type RunOptions } from './options.js';
 import { absolutePaths, noteCorrection, type Run } from './run.js';
+
+const NONE: ReadonlySet<string> = new Set();
 
 /**
  * Opens a run folder for frames that come while it runs; the same folder again goes on where it stopped.
@@ -35,10 +38,14 @@ export async function openLiveRun<S extends LiveSource>(
   const source = await openSource();
   noteCorrection(source.recording, monitor);
   const [width, height] = options.size.split('x').map(Number);
+  const { whole } = source;
+  const labelled = whole ? await labelledFrames(whole, options) : { training: NONE, validation: NONE };
+  const count = labelled.training.size + labelled.validation.size;
+  if (count > 0) monitor.note(`${count} frames of ${recording} are labelled already, and not asked for`);
   const run = {
     ...{ folder, shared: folder, recording: source.recording, options, size: { width, height }, monitor },
-    // Nothing is trained, and scenes come as they come.
-    ...{ scenes: new Map(), training: new Set<string>(), validation: new Set<string>() },
+    // Scenes come as they come.
+    ...{ scenes: new Map(), ...labelled },
   };
   return { run, source };
 }

@@ -33,6 +33,7 @@ async function sourceOf(path: string, order: (frames: readonly FrameEntry[]) => 
   const taken: FrameEntry[] = [];
   const source: LiveSource = {
     recording,
+    whole: recording,
     async *arrivals() {
       for (const entry of order(recording.frames)) {
         taken.push(entry);
@@ -113,6 +114,10 @@ describe('a live run', () => {
     expect(first).toEqual(selections[0]);
     expect(named(windows[0]!.rows)).toEqual(named(selections));
     expect(network).toMatch(/^[0-9a-f]+$/);
+    // Of frames that the recording says are labelled nothing is asked.
+    const all = await run('all of it', { window: whole }, { budget: '1000superpixels' });
+    const asked = new Set(all.windows[0]!.rows.map(({ frame }) => frame));
+    expect([...asked].sort()).toEqual(['000001', '000002', '000003']);
     const { source } = await sourceOf(recording, (frames) => frames);
     const { run: again } = await openLiveRun(join(out, 'whole'), { model }, recording, async () => source);
     expect(await windowTable(again).readAll()).toEqual({ last: 1, rows: windows[0]!.rows });
