@@ -133,6 +133,21 @@ describe('a .sens file', () => {
     const recording = await openRecording(folder);
     expect(recording.readTime).toBeUndefined();
     expect((await recording.read(recording.frames[1]!, SIZE)).timestamp).toBe(1);
+    expect(recording.readColourDelay).toBeUndefined();
+  });
+
+  it('tells how much later colour was taken, where both have times', async () => {
+    const of = (colourTimes: number[]) =>
+      sens(
+        SETTINGS,
+        colourTimes.map((colourTime, i) => frame({ colourTime, depthTime: 2_000_000 + i * 33_333 })),
+      );
+    const both = await openRecording(await writeRecording({ 'a.sens': of([2_004_000, 2_030_000]) }));
+    const delays = await Promise.all(both.frames.map((entry) => both.readColourDelay!(entry)));
+    expect(delays[0]).toBeCloseTo(0.004, 9);
+    expect(delays[1]).toBeCloseTo(-0.003333, 9);
+    const none = await openRecording(await writeRecording({ 'a.sens': of([0, 0]) }));
+    expect(none.readColourDelay).toBeUndefined();
   });
 
   it('loses only what was cut off', async () => {

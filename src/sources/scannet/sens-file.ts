@@ -57,8 +57,10 @@ export interface SensIndex {
   readonly offsets: Float64Array;
   /** Colour bytes, depth bytes of each frame. */
   readonly sizes: Uint32Array;
-  /** Whether frames were taken at times that go on; some files have none. */
+  /** Whether depth was taken at times that go on; some files have none. */
   readonly hasClock: boolean;
+  /** Whether colour was, too. */
+  readonly hasColourClock: boolean;
   /** Frames that cannot be used, by number, and why. */
   readonly bad: readonly { readonly number: number; readonly reason: string }[];
 }
@@ -100,8 +102,8 @@ async function index(path: string, file: FileHandle, size: number): Promise<Sens
   const heads = new HeadReader(file, size);
   let at = first;
   let count = 0;
-  let previous = -1;
-  let hasClock = true;
+  let [previous, previousColour] = [-1, -1];
+  let [hasClock, hasColourClock] = [true, true];
   while (count < most) {
     const head = await heads.read(at);
     if (head === undefined) break;
@@ -115,6 +117,9 @@ async function index(path: string, file: FileHandle, size: number): Promise<Sens
     const time = u64(head, 72);
     hasClock &&= time > previous;
     previous = time;
+    const colourTime = u64(head, 64);
+    hasColourClock &&= colourTime > previousColour;
+    previousColour = colourTime;
     const reason = faultOf(head, colour, depth);
     if (reason !== undefined) bad.push({ number: count, reason });
     count++;
@@ -126,7 +131,10 @@ async function index(path: string, file: FileHandle, size: number): Promise<Sens
     const lost = `${frames} frames announced, ${count} there`;
     bad.push({ number: count, reason: `the file is cut short or damaged here: ${lost}` });
   }
-  return { header, count, offsets: offsets.slice(0, count), sizes: sizes.slice(0, 2 * count), hasClock, bad };
+  return {
+    ...{ header, count, offsets: offsets.slice(0, count), sizes: sizes.slice(0, 2 * count) },
+    ...{ hasClock, hasColourClock, bad },
+  };
 }
 
 /** Reads heads one after the other: with what lies between where that is little, else by themselves. */
@@ -250,10 +258,11 @@ export async function readSensHead(
   { offsets }: SensIndex,
   number: number,
   shown: string,
-): Promise<Pick<SensFrame, 'cameraToWorld' | 'time'>> {
-  const head = await withFile(path, shown, (file) => readFully(file, offsets[number], HEAD_BYTES));
-  if (head.length < HEAD_BYTES) throw new BadFrameError(shown, 'truncated');
-  return { cameraToWorld: poseOf(viewOf(head), shown), time: u64(viewOf(head), 72) / 1e6 };
+): Promise<Pick<SensFrame, 'cameraToWorld' | 'time'> & { readonly colourTime: number }> {
+  const bytes = await withFile(path, shown, (file) => readFully(file, offsets[number], HEAD_BYTES));
+  if (bytes.length < HEAD_BYTES) throw new BadFrameError(shown, 'truncated');
+  const head = viewOf(bytes);
+  return { cameraToWorld: poseOf(head, shown), time: u64(head, 72) / 1e6, colourTime: u64(head, 64) / 1e6 };
 }
 
 async function colourOf(bytes: Uint8Array, { colourSize, colourCompression }: SensHeader, shown: string) {

@@ -93,6 +93,7 @@ async function open(path: string, root: string, scans: readonly Scan[]): Promise
   const classes = [...scenes.values()].some(({ labels }) => labels !== undefined) ? NYU40_CLASSES : [];
   const labelTable = new LabelTable(classes.length, await labelClasses(kinds, folders));
   const hasClock = [...scenes.values()].every(({ index }) => index.hasClock);
+  const hasColourClock = hasClock && [...scenes.values()].every(({ index }) => index.hasColourClock);
   const find = ({ scene, id }: FrameEntry) => {
     const found = scenes.get(scene);
     if (found === undefined) throw new Error(`${scene}/${id} is not a frame of ${path}`);
@@ -101,6 +102,10 @@ async function open(path: string, root: string, scans: readonly Scan[]): Promise
   const readHead = async (entry: FrameEntry) => {
     const { scene, number, shown } = find(entry);
     return readSensHead(scene.path, scene.index, number, shown);
+  };
+  const readColourDelay = async (entry: FrameEntry) => {
+    const { time, colourTime } = await readHead(entry);
+    return colourTime - time;
   };
   return {
     path,
@@ -115,6 +120,7 @@ async function open(path: string, root: string, scans: readonly Scan[]): Promise
     },
     readPose: async (entry) => (await readHead(entry)).cameraToWorld,
     ...(hasClock ? { readTime: async (entry: FrameEntry) => (await readHead(entry)).time } : {}),
+    ...(hasColourClock ? { readColourDelay } : {}),
     superpixelFile: () => undefined,
   };
 }
