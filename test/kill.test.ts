@@ -5,7 +5,7 @@ import { random } from '../src/random.js';
 import { contentsOf, digestsOf, smallRecording, temporaryFolder } from './sample.js';
 
 const CLI = resolve('dist/src/cli/main.js');
-const OPTIONS = ['--size', '80x60', '--steps', '30', '--draws', '2', '--budget', '6superpixels'];
+const OPTIONS = ['--size', '80x60', '--steps', '16', '--draws', '2', '--budget', '6superpixels'];
 const TRAINING = ['--size', '80x60', '--steps', '40', '--labelled', 'all', '--validation', '1'];
 const RESULTS = [
   'points',
@@ -54,7 +54,7 @@ test('killed at any moment and started again, a run ends as if nothing had happe
   let kills = 0;
   let before = await contentsOf(await temporaryFolder());
   // Each attempt lives long enough to get somewhere, at moments spread over the whole run.
-  for (let attempt = 0; attempt < 12; attempt++) {
+  for (let attempt = 0; attempt < 8; attempt++) {
     const finished = await replay(recording, killed, duration * (0.35 + 0.35 * next()));
     const after = await contentsOf(killed, [
       'probabilities',
