@@ -10,6 +10,7 @@ import {
   filter,
   finalize,
   ignoreElements,
+  map,
   merge,
   type Observable,
   of,
@@ -61,7 +62,9 @@ export interface LiveInput {
   readonly networks?: Observable<ProbabilitySource>;
   /** Superpixels that people label from now on, which are stored already: their surfaces are asked for no more. */
   readonly labels?: Observable<readonly SuperpixelOfScene[]>;
-  /** Labels and networks are taken until this emits, should the frames be over before; until they are if not given. */
+  /** A window ends whenever this emits, and what it emits is called with the window. */
+  readonly asked?: Observable<(window: LiveWindow) => void>;
+  /** Labels and networks are taken, and windows asked for, until this emits, should the frames be over before; until they are if not given. */
   readonly until?: Observable<unknown>;
   /** Kept current; empty at the beginning. Made here if not given. */
   readonly scenes?: LiveScenes;
@@ -93,6 +96,7 @@ export function live(
     network: first,
     networks = EMPTY,
     labels = EMPTY,
+    asked: askedFor = EMPTY,
     until = of('now'),
     scenes = liveScenes(run),
   }: LiveInput,
@@ -209,12 +213,21 @@ export function live(
               concatMap(() => scenes.prepare(READY)),
             ),
           ).pipe(ignoreElements());
-          const ends = come.pipe(
-            windowEnds(window, scheduler),
-            concatMap(pick),
+          const over = come.pipe(ignoreElements(), concatWith(until));
+          const ends = merge(
+            come.pipe(
+              windowEnds(window, scheduler),
+              map(() => () => {}),
+            ),
+            askedFor.pipe(takeUntil(over)),
+          ).pipe(
+            concatMap(async (answer) => {
+              const picked = await pick();
+              answer(picked);
+              return picked;
+            }),
             filter(({ rows }) => rows.length > 0),
           );
-          const over = come.pipe(ignoreElements(), concatWith(until));
           return merge(merge(anew, aside).pipe(takeUntil(over)), come, ends);
         }),
         finalize(() => void threads.close()),

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { defer, fromEvent, of, Subject } from 'rxjs';
 import { UserError } from '../errors.js';
 import { KEYFRAME_DEFAULTS } from '../live/keyframe-options.js';
-import type { LiveEvent } from '../live/live-event.js';
+import type { LiveEvent, LiveWindow } from '../live/live-event.js';
 import type { LiveSource, SourceCounts } from '../live/live-source.js';
 import type { LiveStatus } from '../live/live-status.js';
 import { type LimitName, parseLimit, type ServerLimits } from '../server/options.js';
@@ -150,6 +150,7 @@ Examples:
         (await loaded.readClassNames(run.options.model!)) ?? [],
       );
       const events = new Subject<LiveEvent>();
+      const asked = new Subject<(window: LiveWindow) => void>();
       const ingest = source instanceof loaded.NetworkSource ? source : undefined;
       const server =
         address &&
@@ -160,7 +161,8 @@ Examples:
       if (server !== undefined) {
         const pictures = new loaded.LivePictures(run, scenes);
         loaded.addDesk(server, {
-          ...{ run, source, scenes, status, events, labels, networks, pictures, window: values.window },
+          ...{ run, source, scenes, status, events, asked, labels, networks, pictures },
+          window: values.window,
         });
         url = await server.listen();
         monitor.note(`${url} shows what comes and takes labels`);
@@ -180,7 +182,7 @@ Examples:
       });
       const input = {
         ...{ source: status.follow(source), scenes, labels: labels.taken },
-        ...{ network: networks.first, networks: networks.changes, until },
+        ...{ network: networks.first, networks: networks.changes, asked, until },
       };
       const show = (event: LiveEvent) => {
         if (event.type === 'frame') status.arrived(event);

@@ -39,12 +39,13 @@ export class Server {
     return this.#fetch(path);
   }
 
-  async post(path: string, body: unknown): Promise<void> {
-    await this.#fetch(path, {
+  async post<T>(path: string, body: unknown): Promise<T> {
+    const response = await this.#fetch(path, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
     });
+    return response.json() as Promise<T>;
   }
 
   /** For images and sockets, which cannot send headers: with the token in its query. */

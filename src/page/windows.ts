@@ -1,5 +1,5 @@
 import { counted } from '../report/numbers.js';
-import type { GivenLabel, PickedWindow, ShownPick } from '../server/desk/messages.js';
+import type { EndedWindow, GivenLabel, PickedWindow, ShownPick } from '../server/desk/messages.js';
 import { element, fill } from './element.js';
 import { PickCard } from './pick-card.js';
 import type { Server } from './server.js';
@@ -29,6 +29,8 @@ export class Windows {
     'Earlier window',
   );
   readonly #wrong = element('p.wrong', { hidden: true });
+  readonly #now = element('button.quiet', { onclick: () => void this.#endNow() }, 'Pick now');
+  readonly #said = element('span.note', { role: 'status' });
   /** By number, the newest first. */
   #windows: Section[] = [];
 
@@ -41,6 +43,7 @@ export class Windows {
       'section',
       { id: 'picks' },
       element('h2', {}, 'What to label next'),
+      element('p', {}, this.#now, ' ', this.#said),
       this.#hint,
       this.#empty,
       this.#list,
@@ -80,6 +83,19 @@ export class Windows {
     this.#windows = [];
     fill(this.#list);
     this.#update();
+  }
+
+  /** Has a window end before its time; it comes as all others do. */
+  async #endNow(): Promise<void> {
+    this.#now.disabled = true;
+    this.#said.textContent = '';
+    try {
+      const { picks } = await this.server.post<EndedWindow>('windows', {});
+      if (picks === 0) this.#said.textContent = 'Nothing is left to ask for.';
+    } catch (error) {
+      this.#said.textContent = `Nothing was picked. ${(error as Error).message}`;
+    }
+    this.#now.disabled = false;
   }
 
   async #showEarlier(): Promise<void> {

@@ -305,6 +305,12 @@ export class FakeLive {
       for (const window of this.windows.slice(Number(query.since)))
         socket.send(JSON.stringify({ type: 'window', ...window }));
     });
+    app.post('/windows', async (_, reply) => {
+      if (this.failure !== undefined) return reply.code(400).send({ error: this.failure });
+      if (this.windows.length === 3) return { window: null, picks: 0 };
+      this.endWindow();
+      return { window: this.windows.length, picks: this.windows.at(-1)!.picks.length };
+    });
     app.post<{ Body: { labels: object[] } }>('/labels', async ({ body }, reply) => {
       if (this.failure !== undefined) return reply.code(400).send({ error: this.failure });
       this.label(body.labels);

@@ -163,6 +163,22 @@ describe.skipIf(NO_BROWSER !== undefined)(`the live page${NO_BROWSER ? `: ${NO_B
     expect(live.labels.length).toBe(3);
   });
 
+  test('a window ends when it is asked for, and the page says when nothing is left', async () => {
+    const live = await serve();
+    await live.addScene('room', 'room-000', 2);
+    const page = await open(live.url);
+    const now = page.locator('#picks button', { hasText: 'Pick now' });
+    for (const number of [1, 2, 3]) {
+      await now.click();
+      await reads(page, '.window h3', `Window ${number} 4 picks`);
+    }
+    await now.click();
+    await reads(page, '#picks [role=status]', 'Nothing is left to ask for.');
+    live.failure = 'The disk is full.';
+    await now.click();
+    await reads(page, '#picks [role=status]', 'Nothing was picked. The disk is full.');
+  });
+
   test('labels that another page gave are shown, those from before and those on picks that wait to be shown', async () => {
     const live = await serve();
     await live.addScene('room', 'room-000', 3);

@@ -54,14 +54,15 @@ async function start(recordingPath: string, model: string, out: string) {
   const labels = await LiveLabels.open(run, recording.classes);
   const status = new LiveStatus();
   const events = new Subject<LiveEvent>();
+  const asked = new Subject<(window: LiveWindow) => void>();
   const server = await createServer(undefined, { address: { host: '127.0.0.1', port: 0 }, token: TOKEN });
   const pictures = new LivePictures(run, scenes);
   addDesk(server, {
-    ...{ run, source, scenes, status, events, labels, networks, pictures, window: '4frames' },
+    ...{ run, source, scenes, status, events, asked, labels, networks, pictures, window: '4frames' },
   });
   const url = await server.listen();
   const windows: LiveWindow[] = [];
-  const input = { source: status.follow(source), scenes, labels: labels.taken };
+  const input = { source: status.follow(source), scenes, labels: labels.taken, asked };
   const running = live(
     run,
     { ...input, network: networks.first, networks: networks.changes },
@@ -317,6 +318,18 @@ describe('what a live run is told', () => {
     run = await start(recordingPath, model, out);
     for (const name of await queue(run.url)) expect(gone.has(name)).toBe(false);
     expect((await get(run.url, '/state')).labels).toBe(1);
+  });
+
+  test('that a window is to end now', async () => {
+    const end = async () => (await post(run.url, '/windows', {})).json();
+    const { window, picks } = (await end()) as { window: number; picks: number };
+    expect(picks).toBe(2);
+    expect((await get(run.url, `/windows/${window}`)).picks).toHaveLength(2);
+    // Two at once are two windows.
+    expect(await Promise.all([end(), end()])).toEqual([
+      { window: window + 1, picks: 2 },
+      { window: window + 2, picks: 2 },
+    ]);
   });
 
   test('another network: frames are looked at anew by it', async () => {

@@ -1,5 +1,5 @@
-import type { Observable } from 'rxjs';
-import type { LiveEvent } from '../../live/live-event.js';
+import type { Observable, Subject } from 'rxjs';
+import type { LiveEvent, LiveWindow } from '../../live/live-event.js';
 import type { LiveScenes } from '../../live/live-scenes.js';
 import type { LiveSource, SourceCounts } from '../../live/live-source.js';
 import type { LiveStatus } from '../../live/live-status.js';
@@ -15,6 +15,7 @@ import { deskMetrics } from './metrics.js';
 import { network } from './network.js';
 import { scenes } from './scenes.js';
 import { state } from './state.js';
+import { windows } from './windows.js';
 
 /** A live run, as people and programs see it and speak to it. */
 export interface LiveDesk {
@@ -23,6 +24,8 @@ export interface LiveDesk {
   readonly scenes: LiveScenes;
   readonly status: LiveStatus;
   readonly events: Observable<LiveEvent>;
+  /** Takes what is to be called with a window that ends now. */
+  readonly asked: Subject<(window: LiveWindow) => void>;
   readonly labels: LiveLabels;
   readonly networks: LiveNetworks;
   readonly pictures: LivePictures;
@@ -36,6 +39,7 @@ export function addDesk({ app, metrics }: LiveServer, desk: LiveDesk): void {
   state(app, desk);
   scenes(app, desk);
   feed(app, desk);
+  windows(app, desk);
   labels(app, desk);
   network(app, desk);
   page(app);

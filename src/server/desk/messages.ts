@@ -74,6 +74,13 @@ export interface PickedWindow {
   readonly picks: readonly ShownPick[];
 }
 
+/** Of `POST /windows`. */
+export interface EndedWindow {
+  /** Its number; null where nothing is left to ask for. */
+  readonly window: number | null;
+  readonly picks: number;
+}
+
 /** A superpixel that people say the class of. */
 export interface GivenLabel extends View {
   readonly scene: string;
