@@ -6,7 +6,7 @@ import type { Learning } from '../src/stages/learning.js';
 import { openRound, type Round, readLabels, roundFolder, writeLabels } from '../src/stages/round.js';
 import { testStage } from '../src/stages/test.js';
 import { trainStage } from '../src/stages/train.js';
-import { writeParquet } from '../src/tables/parquet.js';
+import { readParquet, writeParquet } from '../src/tables/parquet.js';
 import { INCIDENCES, type MetricRow, POINTS, ROUNDS, type RoundRow } from '../src/tables/schemas.js';
 
 /**
@@ -31,14 +31,24 @@ export async function learn(
   const done: RoundRow[] = [];
   if ((await readLabels(learning, 0)) === undefined)
     await writeLabels(learning, 0, await seedLabels(learning));
+  const before = (await readParquet(folder.runFile(ROUNDS.name), ROUNDS)) ?? [];
   for (let number = 0; ; number++) {
+    const known = before[number];
+    if (
+      known !== undefined &&
+      (number === rounds || (await readLabels(learning, number + 1)) !== undefined)
+    ) {
+      done.push(known);
+      onRound(known);
+      if (number === rounds) return done;
+      continue;
+    }
     const round = await openRound(learning, number, (await readLabels(learning, number))!);
     const modelFolder = await trainStage(round.run);
     done.push(roundRow(learning, round, await testStage(learning, round, modelFolder)));
     await writeParquet(folder.runFile(ROUNDS.name), ROUNDS, `${number}`, done);
     onRound(done.at(-1)!);
     if (number === rounds) return done;
-    if ((await readLabels(learning, number + 1)) !== undefined) continue;
     const labelled = await acquireStage(learning, round, modelFolder);
     if (labelled.length === 0) {
       monitor.note('nothing is left to label');

@@ -18,6 +18,7 @@ import { openRound, pseudoLabelTable, roundFolder } from '../src/stages/round.js
 import { findStrategy } from '../src/strategies/index.js';
 import { ORIGIN, trainingLabelTable } from '../src/tables/frame-tables.js';
 import { playTwoRounds, QUICK, SIZE, smallRooms } from './learning-rooms.js';
+import { contentsOf } from './sample.js';
 
 /** Images, windows, features, pseudo-labels, superpixels, no dropout, labels carried, and what views agree on. */
 const ONE_OF_EACH_KIND = ['rand', 'rmcdr', 'cset', 'ceal', 'viewal', 've', 'viewal+carry', 'viewal+agree'];
@@ -48,10 +49,15 @@ describe('rounds of active learning', () => {
     const expected = await learn(whole);
     const first = await open({ strategy: 'viewal', rounds: 1 });
     const begun = await learn(first);
+    const files = await contentsOf(roundFolder(first, 0).path);
     const more = await open({ strategy: 'viewal' }, first.folder.path);
     const rows = await learn(more);
     expect(rows).toEqual(expected);
     expect(rows.slice(0, 2)).toEqual(begun);
+    expect(await contentsOf(roundFolder(first, 0).path)).toEqual(files);
+    // All of it again, and less of it, is what there is.
+    expect(await learn(more)).toEqual(expected);
+    expect(await learn(await open({ strategy: 'viewal', rounds: 1 }, first.folder.path))).toEqual(begun);
     const [a, b] = await Promise.all(
       [whole, more].map((learning) => loadNetwork(roundFolder(learning, 2).modelFolder)),
     );
