@@ -3,9 +3,9 @@ import { basename } from 'node:path';
 import { hasMcapPrefix, McapStreamReader, Opcode } from '@mcap/core';
 import { crc32 } from '../../crc32.js';
 import { BadFrameError, UserError } from '../../errors.js';
+import { type ByteRange, FileWindow, inMemory } from '../file-window.js';
 import { fileFault } from '../input-files.js';
 import { boundedHandlers, LONGEST, tooLong } from '../ros/decompress.js';
-import { type ByteRange, FileWindow, inMemory } from '../ros/file-window.js';
 import {
   type Damage,
   type FoundMessage,

@@ -1,9 +1,9 @@
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { BadFrameError, UserError } from '../../errors.js';
+import { type ByteRange, FileWindow, inMemory } from '../file-window.js';
 import { fileFault } from '../input-files.js';
 import { boundedHandlers, LONGEST, tooLong } from '../ros/decompress.js';
-import { type ByteRange, FileWindow, inMemory } from '../ros/file-window.js';
 import {
   type Damage,
   type FoundMessage,

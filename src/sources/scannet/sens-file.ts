@@ -7,6 +7,7 @@ import { BadFrameError, UserError } from '../../errors.js';
 import type { Intrinsics, Size } from '../../frame.js';
 import { readFully, withFile } from '../byte-ranges.js';
 import { requireIntrinsics } from '../depth-camera.js';
+import { FileWindow } from '../file-window.js';
 import { decodeColour } from '../images.js';
 import { requirePose } from '../pose.js';
 import type { StoredDepth } from '../working-frame.js';
@@ -31,8 +32,6 @@ const MAX_PIXELS = 2 ** 26;
 const MAX_PART_BYTES = 2 ** 26;
 /** Nine hours at 30 a second. */
 const MAX_FRAMES = 2 ** 20;
-/** Read at once where frames are so small that several lie in it. */
-const WINDOW_BYTES = 2 ** 18;
 
 const COLOUR = { raw: 0, png: 1, jpeg: 2 } as const;
 const DEPTH = { raw: 0, zlib: 1, occi: 2 } as const;
@@ -99,14 +98,15 @@ async function index(path: string, file: FileHandle, size: number): Promise<Sens
   const offsets = new Float64Array(most);
   const sizes = new Uint32Array(2 * most);
   const bad: { number: number; reason: string }[] = [];
-  const heads = new HeadReader(file, size);
+  const heads = new FileWindow(file, size);
   let at = first;
   let count = 0;
   let [previous, previousColour] = [-1, -1];
   let [hasClock, hasColourClock] = [true, true];
   while (count < most) {
-    const head = await heads.read(at);
-    if (head === undefined) break;
+    const bytes = await heads.read(at, HEAD_BYTES);
+    if (bytes.length < HEAD_BYTES) break;
+    const head = viewOf(bytes);
     const [colour, depth] = [u64(head, 80), u64(head, 88)];
     const end = at + HEAD_BYTES + colour + depth;
     // Nothing after a size that cannot be is where it says.
@@ -135,31 +135,6 @@ async function index(path: string, file: FileHandle, size: number): Promise<Sens
     ...{ header, count, offsets: offsets.slice(0, count), sizes: sizes.slice(0, 2 * count) },
     ...{ hasClock, hasColourClock, bad },
   };
-}
-
-/** Reads heads one after the other: with what lies between where that is little, else by themselves. */
-class HeadReader {
-  #window: Uint8Array = new Uint8Array();
-  #start = 0;
-  #previous = 0;
-
-  constructor(
-    private readonly file: FileHandle,
-    private readonly size: number,
-  ) {}
-
-  /** @returns undefined where the file ends before it does */
-  async read(at: number): Promise<DataView | undefined> {
-    if (at + HEAD_BYTES > this.#start + this.#window.length) {
-      const step = at - this.#previous;
-      const wanted = step < WINDOW_BYTES / 4 ? WINDOW_BYTES : HEAD_BYTES;
-      this.#window = await readFully(this.file, at, Math.max(0, Math.min(wanted, this.size - at)));
-      this.#start = at;
-    }
-    this.#previous = at;
-    const head = this.#window.subarray(at - this.#start, at - this.#start + HEAD_BYTES);
-    return head.length < HEAD_BYTES ? undefined : viewOf(head);
-  }
 }
 
 /** Why a frame is no good, as far as its head tells. */

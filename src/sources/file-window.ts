@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { readFully } from '../byte-ranges.js';
+import { readFully } from './byte-ranges.js';
 
 /** Bytes read at a time where fewer are asked for: a walk over small messages reads a file once, one over images skips most of it. */
 const WINDOW = 2 ** 14;
