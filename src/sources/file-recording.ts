@@ -61,7 +61,7 @@ export interface FileLayout {
   classOf(stored: number): number | undefined;
 }
 
-/** The poses of a scene's frames, from a list. */
+/** The poses of a scene's frames, from a list, and what else it tells of the scene. */
 export interface ScenePoses {
   /** The list, relative to the recording. */
   readonly file: string;
@@ -72,6 +72,8 @@ export interface ScenePoses {
   pose(id: string): Float64Array;
   /** When the frame was taken, seconds; where the layout has a clock. */
   time?(id: string): number;
+  /** As the layout's, where stored labels stand for other classes in each scene. */
+  classOf?(stored: number): number | undefined;
 }
 
 /** A usable frame and where its parts are. */
@@ -131,6 +133,17 @@ export function growingRecording(path: string, format: string): GrowingRecording
   let classes: readonly string[] = [];
   let classOf: FileLayout['classOf'] = () => undefined;
   let labelTable: LabelTable | undefined;
+  /** The last scene's that has its own, as frames are read scene by scene. */
+  let ofScene: { readonly scene: string; readonly table: LabelTable } | undefined;
+  const tableOf = ({ entry: { scene }, poses }: Listed): LabelTable => {
+    if (poses?.classOf === undefined) {
+      labelTable ??= new LabelTable(classes.length, classOf);
+      return labelTable;
+    }
+    if (ofScene?.scene !== scene)
+      ofScene = { scene, table: new LabelTable(classes.length, (stored) => poses.classOf!(stored)) };
+    return ofScene.table;
+  };
   const find = (entry: FrameEntry): Listed => {
     const frame = byName.get(frameName(entry));
     if (frame === undefined) throw new Error(`${frameName(entry)} is not a frame of ${path}`);
@@ -162,10 +175,7 @@ export function growingRecording(path: string, format: string): GrowingRecording
       byName.delete(frameName(entry));
       frames.splice(frames.lastIndexOf(entry), 1);
     },
-    read: async (entry, size) => {
-      labelTable ??= new LabelTable(classes.length, classOf);
-      return readFrame(path, labelTable, find(entry), size);
-    },
+    read: async (entry, size) => readFrame(path, tableOf(find(entry)), find(entry), size),
     readPose: async (entry) => readPose(path, find(entry)),
     readTime: async (entry) => timeOf(find(entry)),
     superpixelFile: (entry) => {

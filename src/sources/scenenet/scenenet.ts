@@ -8,11 +8,9 @@ import {
   type Part,
   type ScenePoses,
 } from '../file-recording.js';
-import { readFrameImages } from '../frame-images.js';
 import { type Folder, listFolder } from '../input-files.js';
 import type { Layout } from '../layout.js';
-import type { FrameEntry, Recording } from '../recording.js';
-import { atWorkingSize, LabelTable } from '../working-frame.js';
+import type { Recording } from '../recording.js';
 import { NYU13_CLASSES } from './classes.js';
 import {
   listTrajectories,
@@ -95,47 +93,18 @@ async function openTrajectories(path: string, root: Folder): Promise<Recording> 
     camera: async () => CAMERA,
     async poses(scene): Promise<ScenePoses> {
       const { file, trajectory } = await trajectoryOf(scene);
-      return { file, pose: (id) => trajectory.pose(Number(id)), time: (id) => trajectory.time(Number(id)) };
+      return {
+        file,
+        pose: (id) => trajectory.pose(Number(id)),
+        time: (id) => trajectory.time(Number(id)),
+        // Instances stand for other classes in each scene.
+        classOf: (instance) => trajectory.classOf(instance),
+      };
     },
     hasClock: true,
     classOf: () => undefined,
   };
-  const recording = await fileRecording(layout);
-  /** The last scene's, as frames are read scene by scene. */
-  let labels: { scene: string; table: LabelTable } | undefined;
-  const tableOf = (scene: string, trajectory: Trajectory): LabelTable => {
-    if (labels?.scene !== scene)
-      labels = { scene, table: new LabelTable(NYU13_CLASSES.length, trajectory.classOf) };
-    return labels.table;
-  };
-  return {
-    ...recording,
-    // Instances stand for other classes in each scene.
-    async read(entry: FrameEntry, size) {
-      const { trajectory } = await trajectoryOf(entry.scene);
-      const { colour, depth, label } = await readFrameImages(path, {
-        colour: fileName('colour', entry)!,
-        depth: fileName('depth', entry)!,
-        label: entry.labelled ? fileName('label', entry) : undefined,
-      });
-      const { intrinsics, size: calibrated, depthScale: scale, greatestDepth: greatest } = CAMERA;
-      return atWorkingSize(
-        {
-          scene: entry.scene,
-          id: entry.id,
-          timestamp: trajectory.time(Number(entry.id)),
-          colour,
-          depth: { ...depth, scale, greatest, alongRay: true },
-          intrinsics,
-          calibratedAt: { ...calibrated!, file: "the data set's camera" },
-          cameraToWorld: trajectory.pose(Number(entry.id)),
-          label,
-        },
-        tableOf(entry.scene, trajectory),
-        size,
-      );
-    },
-  };
+  return fileRecording(layout);
 }
 
 interface Found {
