@@ -10,7 +10,6 @@ import { parseSeeds, parseStrategies } from '../src/stages/comparison-options.js
 import { openLearning } from '../src/stages/learning.js';
 import { type Monitor, SILENT } from '../src/stages/monitor.js';
 import { STRATEGIES } from '../src/strategies/index.js';
-import { generateRecording } from '../src/synth/generate.js';
 import { readParquet } from '../src/tables/parquet.js';
 import {
   COMPARISON,
@@ -21,20 +20,8 @@ import {
   type Row,
   RUNS,
 } from '../src/tables/schemas.js';
+import { QUICK, smallRooms } from './learning-rooms.js';
 import { contentsOf, digestsOf } from './sample.js';
-
-const SIZE = { width: 64, height: 48 };
-const QUICK = {
-  size: '64x48',
-  crop: '64x48',
-  steps: 2,
-  batch: 2,
-  init: 'random',
-  draws: 2,
-  superpixelCount: 12,
-  budget: '1images',
-  voxel: 0.05,
-} as const;
 
 let folder: string;
 let recording: string;
@@ -45,7 +32,7 @@ let notes: string[];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'viewal-compare-'));
   recording = join(folder, 'rooms');
-  await generateRecording({ out: recording, scenes: 3, frames: 4, seed: 5, size: SIZE, noise: false });
+  await smallRooms(recording);
   const heard = listening();
   notes = heard.notes;
   whole = await open('whole', {}, { monitor: heard.monitor });
