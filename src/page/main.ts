@@ -49,7 +49,11 @@ const scene = element(
 const nothing = element('section', {}, element('p.empty', {}, 'No frame has come yet.'));
 
 const connection = new Connection(server, {
-  status: (now) => status.show(now),
+  status(now) {
+    status.show(now);
+    // Should it fail, the connection has broken again, and says so.
+    if (now.kind === 'connected') windows.refresh().catch(() => {});
+  },
   state(now) {
     // Of the network's, which may have been another's when the connection broke.
     if (classes.length === 0 || now.model_key !== state?.model_key) void askClasses();

@@ -79,6 +79,14 @@ export class Windows {
     for (const section of this.#windows) section.label(labels);
   }
 
+  /** Asks again what is labelled: nobody told of labels that were given while there was no connection. */
+  async refresh(): Promise<void> {
+    for (const section of this.#windows) {
+      const { picks } = await this.server.get<PickedWindow>(`windows/${section.number}`);
+      section.label(picks.flatMap((pick) => (pick.class === null ? [] : { ...pick, class: pick.class })));
+    }
+  }
+
   clear(): void {
     this.#windows = [];
     fill(this.#list);

@@ -251,10 +251,12 @@ describe.skipIf(NO_BROWSER !== undefined)(`the live page${NO_BROWSER ? `: ${NO_B
     await second.addScene('room', 'room-000', 2);
     second.windows = windows;
     second.endWindow(2);
+    Object.assign(windows[0]!.picks[0]!, { class: 'chair' }); // labelled meanwhile, elsewhere
     await page.evaluate("window.dispatchEvent(new Event('online'))");
     await reads(page, '.status', 'live');
     await reads(page, '.window h3', 'Window 2');
     expect(await page.locator('.window').count()).toBe(2);
+    await reads(page, '.pick.done', '✓ chair');
     expect(second.requests.some((url) => url.startsWith('/events?since=1'))).toBe(true);
 
     // Another run at the same address: its windows begin anew.
