@@ -21,6 +21,7 @@ import { RunFolder } from '../src/tables/run-folder.js';
 import {
   FRAMES,
   type FrameRow,
+  METRICS,
   PROBABILITIES,
   SCORES,
   type ScoreRow,
@@ -52,6 +53,15 @@ describe('Parquet tables', () => {
       }),
       { numRuns: 30 },
     );
+  });
+
+  test('are given as they will be read, numbers of single precision included', async () => {
+    const path = join(await temporaryFolder(), 'metrics.parquet');
+    const row = { split: 'test', metric: 'miou', class: null, value: 0.1, frames: 3, pixels: 7 };
+    const rows = [row, { ...row, metric: 'iou', class: 'chair', value: null }];
+    const stored = await writeParquet(path, METRICS, 'k', rows);
+    expect(stored).toEqual(await readParquet(path, METRICS, 'k'));
+    expect(stored[0]!.value).toBe(Math.fround(0.1));
   });
 
   test('keep lists, and times and cameras that are not known', async () => {

@@ -52,17 +52,20 @@ export async function measureStage(run: Run, scenes: readonly Scene[]): Promise<
   if (known !== undefined) return known;
   const measures = await measure(run, scenes, others === undefined);
   const { folder } = run;
-  if (measures.missing === 0) {
-    const key = measuresKey(run, scenes);
-    await writeParquet(folder.runFile(METRICS.name), METRICS, key, measures.metrics);
-    await writeParquet(folder.runFile(FRAME_METRICS.name), FRAME_METRICS, key, measures.frameMetrics);
-    await writeParquet(folder.runFile(CONFUSION.name), CONFUSION, key, measures.confusion);
-    await writeParquet(folder.runFile(CALIBRATION.name), CALIBRATION, key, measures.calibration);
-  } else {
+  if (measures.missing > 0) {
     for (const { name } of [METRICS, FRAME_METRICS, CONFUSION, CALIBRATION])
       await rm(folder.runFile(name), { force: true });
+    return measures;
   }
-  return measures;
+  const key = measuresKey(run, scenes);
+  const { metrics, frameMetrics, confusion, calibration } = measures;
+  return {
+    metrics: await writeParquet(folder.runFile(METRICS.name), METRICS, key, metrics),
+    frameMetrics: await writeParquet(folder.runFile(FRAME_METRICS.name), FRAME_METRICS, key, frameMetrics),
+    confusion: await writeParquet(folder.runFile(CONFUSION.name), CONFUSION, key, confusion),
+    calibration: await writeParquet(folder.runFile(CALIBRATION.name), CALIBRATION, key, calibration),
+    missing: 0,
+  };
 }
 
 /** What `measureStage` stored of these very maps and labels; undefined where it has not. */

@@ -21,12 +21,12 @@ export async function scoreScene(run: Run, scene: ObservedScene): Promise<Scored
     const known = await readParquet(file, SCORES, keys.scores);
     if (known !== undefined) return { name, entries, keys, frames, scores: known };
     const used = frames.filter((frame) => frame.used);
-    const scores = await (run.options.views === 'pairwise' ? scorePairwiseFrames : scoreFromPoints)(
+    const computed = await (run.options.views === 'pairwise' ? scorePairwiseFrames : scoreFromPoints)(
       run,
       scene,
       used,
     );
-    await writeParquet(file, SCORES, keys.scores, scores);
+    const scores = await writeParquet(file, SCORES, keys.scores, computed);
     return { name, entries, keys, frames, scores };
   } finally {
     points.close();

@@ -59,8 +59,7 @@ export async function pickScene(run: Run, scene: ScoredScene): Promise<readonly 
       if (meter.spent) break;
     }
   }
-  await writeParquet(file, PICKS, scene.keys.picks, picks);
-  return picks;
+  return writeParquet(file, PICKS, scene.keys.picks, picks);
 }
 
 function pickRow(pick: ScoreRow, trigger: ScoreRow, overlapSet: number): PickRow {

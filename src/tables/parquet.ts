@@ -25,13 +25,15 @@ const FIELDS: Record<ParquetColumn['type'], object> = {
 /**
  * Writes a Parquet file atomically.
  * @param key digest of what the rows were computed from
+ * @returns the rows as they are read back, some numbers in single precision: what goes on with these comes to the same as a later
+ * process that reads them
  */
 export async function writeParquet<S extends ParquetSchema>(
   path: string,
   schema: S,
   key: string,
-  rows: Iterable<Row<S>>,
-): Promise<void> {
+  rows: readonly Row<S>[],
+): Promise<Row<S>[]> {
   const fields = Object.fromEntries(
     Object.entries(schema.columns).map(([name, column]) => [
       name,
@@ -44,6 +46,15 @@ export async function writeParquet<S extends ParquetSchema>(
     for (const row of rows) await writer.appendRow(row);
     await writer.close();
   });
+  return rows.map((row) => asStored(schema, row));
+}
+
+function asStored<S extends ParquetSchema>(schema: S, row: Row<S>): Row<S> {
+  const stored: Record<string, unknown> = { ...row };
+  for (const [name, { type }] of Object.entries(schema.columns))
+    if (type === 'float' || type === 'float?')
+      stored[name] = typeof stored[name] === 'number' ? Math.fround(stored[name]) : stored[name];
+  return stored as Row<S>;
 }
 
 /** Writes a Parquet file that depends on its rows alone; one that holds the same rows already is left as it is. */
