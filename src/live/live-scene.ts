@@ -113,6 +113,13 @@ export class LiveScene {
     return this.#frames.length;
   }
 
+  /** Of memory that it holds, without the cache. */
+  get bytes(): number {
+    return this.#store === undefined
+      ? 0
+      : this.#store.bytes + this.#entropies.bytes + this.#overlaps.bytes + this.#divergences.byteLength;
+  }
+
   /** Classes that the network tells apart; undefined before the first frame. */
   get classes(): number | undefined {
     return this.#store?.classes;

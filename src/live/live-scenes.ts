@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import { superpixelEffort } from '../labels/effort.js';
 import type { BudgetMeter } from '../selection/budget.js';
 import { PriorityQueue } from '../selection/priority-queue.js';
@@ -7,8 +8,8 @@ import { FrameCache } from './frame-cache.js';
 import { type LivePick, LiveScene, type RestingScene, type SuperpixelName } from './live-scene.js';
 import { OneAtATime } from './one-at-a-time.js';
 
-/** Frames of scenes in memory together; those of a scene cost 0.2 to 0.4 MB each. */
-const MOST_FRAMES = 4000;
+/** Bytes of scenes in memory together, half of what there is: a frame of 320×240 that shows surfaces anew adds 1 to 2 MB. */
+const MOST_BYTES = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY) / 2;
 
 /** A scene that no frame came to for a while: on disk, with what decides whether it is asked. */
 interface Resting {
@@ -30,7 +31,7 @@ export interface SceneSummary {
 
 /**
  * All scenes that frames come to, each with a store of its own. Those that no frame came to for longest are laid to rest on disk
- * when there are too many frames in memory, and woken when a frame comes or when they have the next pick.
+ * when they take too much memory, and woken when a frame comes or when they have the next pick.
  */
 export class LiveScenes {
   /** In the order of the last frame. */
@@ -43,9 +44,9 @@ export class LiveScenes {
 
   /**
    * @param read reads the incidences of a frame that was added
-   * @param most frames of scenes in memory; the scene in use stays whatever its length
+   * @param most bytes of scenes in memory; the scene in use stays whatever its size
    */
-  constructor(read: (frame: FrameId) => Promise<Incidences>, most = MOST_FRAMES, cache = new FrameCache()) {
+  constructor(read: (frame: FrameId) => Promise<Incidences>, most = MOST_BYTES, cache = new FrameCache()) {
     this.#read = read;
     this.#most = most;
     this.#cache = cache;
@@ -180,16 +181,16 @@ export class LiveScenes {
   }
 
   async #makeRoom(): Promise<void> {
-    let frames = 0;
-    for (const scene of this.#awake.values()) frames += scene.frames;
+    let bytes = 0;
+    for (const scene of this.#awake.values()) bytes += scene.bytes;
     for (const [name, scene] of this.#awake) {
-      if (frames <= this.#most || this.#awake.size === 1) return;
+      if (bytes <= this.#most || this.#awake.size === 1) return;
       const { candidates } = scene;
+      bytes -= scene.bytes;
       this.#resting.set(name, {
         ...{ nextEntropy: await scene.nextEntropy(), scene: await scene.rest(), candidates },
       });
       this.#awake.delete(name);
-      frames -= scene.frames;
     }
   }
 }

@@ -52,6 +52,14 @@ export class EntropyIndex implements VoxelJoin {
 
   constructor(private readonly store: CpuPointStore) {}
 
+  /** Of memory that it holds. */
+  get bytes(): number {
+    const byVoxel = this.#first.byteLength + this.#seenBy.byteLength;
+    const byGroup = this.#groups.byteLength + this.#pointers.byteLength + this.#isStale.byteLength;
+    const bySuperpixel = this.#sums.byteLength + this.#pixels.byteLength + this.#isChanged.byteLength;
+    return byVoxel + byGroup + this.#blocks.byteLength + bySuperpixel;
+  }
+
   /**
    * Adds a frame that the store has just integrated: every frame of the store, in the order of integration.
    * @param ids the store's ids of the frame's voxels

@@ -39,6 +39,11 @@ export class OverlapIndex {
     return this.#rows.superpixels;
   }
 
+  /** Of memory that it holds, without the join. */
+  get bytes(): number {
+    return this.#rows.bytes + this.#mark.byteLength + this.#covered.byteLength;
+  }
+
   /**
    * Adds a frame.
    * @param places the frame's rows

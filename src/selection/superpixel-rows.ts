@@ -31,6 +31,11 @@ export class SuperpixelRows {
   voxels = new Uint32Array(1024);
   pixels = new Uint32Array(1024);
 
+  /** Of memory that it holds. */
+  get bytes(): number {
+    return this.#frames.reduce((sum, { start, rows }) => sum + start.byteLength + rows.byteLength, 0);
+  }
+
   /**
    * @param ids the scene's id of each of the frame's voxels
    * @returns the number of the frame's first superpixel

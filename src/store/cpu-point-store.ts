@@ -48,6 +48,11 @@ export class CpuPointStore implements PointStore {
     this.#none = new Uint32Array(this.#stride);
   }
 
+  /** Of memory that it holds. */
+  get bytes(): number {
+    return this.#chunks.reduce((sum, { byteLength }) => sum + byteLength, this.voxels.bytes);
+  }
+
   async integrate(incidences: Incidences, name: string): Promise<void> {
     this.integrateNow(incidences, name);
   }

@@ -21,6 +21,11 @@ export class VoxelTable {
   #slots = new Int32Array(2 * CHUNK);
   readonly #keys: Int32Array[] = [];
 
+  /** Of memory that it holds. */
+  get bytes(): number {
+    return this.#slots.byteLength + this.#keys.length * 3 * CHUNK * Int32Array.BYTES_PER_ELEMENT;
+  }
+
   /** Id of the voxel, or −1 where it has none. */
   find(x: number, y: number, z: number): number {
     return this.#slots[this.#probe(x, y, z)] - 1;
