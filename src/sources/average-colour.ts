@@ -21,7 +21,7 @@ const PAGE = 65_536;
  */
 export function averageColour(rgb: Uint8Array, from: Size, to: Size): Uint8Array {
   if (from.width === to.width && from.height === to.height) return rgb;
-  const { across, down, image, columns, weightsAcross, weightsDown, sums, out, bytes } = layoutOf(from, to);
+  const { across, down, rows, columns, weightsAcross, weightsDown, sums, out, bytes } = layoutOf(from, to);
   const { memory, sumRows, meanAlong } = averaging();
   const missing = bytes - memory.buffer.byteLength;
   if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
@@ -30,16 +30,18 @@ export function averageColour(rgb: Uint8Array, from: Size, to: Size): Uint8Array
     start: number,
     n: number,
   ) => new Type(memory.buffer, start, n);
-  at(Uint8Array, image, rgb.length).set(rgb);
   at(Uint32Array, columns, across.runs.length).set(across.runs);
   at(Uint32Array, weightsAcross, across.weights.length).set(across.weights);
   at(Uint16Array, weightsDown, down.weights.length).set(down.weights);
 
   const rowBytes = 3 * from.width;
   const area = from.width * from.height;
+  const strip = at(Uint8Array, rows, rowBytes * down.most);
   for (let v = 0, weight = weightsDown; v < to.height; v++) {
     const [first, taps] = [down.runs[2 * v], down.runs[2 * v + 1]];
-    sumRows(image + first * rowBytes, rowBytes, taps, weight, sums);
+    // A few rows at a time stay in the processor's cache, where the whole image would go through memory once more.
+    strip.set(rgb.subarray(first * rowBytes, (first + taps) * rowBytes));
+    sumRows(rows, rowBytes, taps, weight, sums);
     meanAlong(sums, columns, weightsAcross, to.width, area, out + 3 * v * to.width);
     weight += 2 * taps;
   }
@@ -52,7 +54,8 @@ interface Layout {
   readonly to: Size;
   readonly across: Coverage;
   readonly down: Coverage;
-  readonly image: number;
+  /** The source rows that a working row covers. */
+  readonly rows: number;
   readonly columns: number;
   readonly weightsAcross: number;
   readonly weightsDown: number;
@@ -84,7 +87,7 @@ function layoutOf(from: Size, to: Size): Layout {
   };
   layout = {
     ...{ from: { ...from }, to: { ...to }, across, down },
-    image: place(3 * from.width * from.height),
+    rows: place(3 * from.width * down.most),
     columns: place(4 * across.runs.length),
     weightsAcross: place(4 * across.weights.length),
     weightsDown: place(2 * down.weights.length),
@@ -101,11 +104,14 @@ interface Coverage {
   readonly runs: Uint32Array;
   /** Of all working pixels in a row, in 1/working of a source pixel: whole numbers, `source` a working pixel together. */
   readonly weights: readonly number[];
+  /** Source pixels that the working pixel that covers most of them covers. */
+  readonly most: number;
 }
 
 function coverage(source: number, working: number): Coverage {
   const runs = new Uint32Array(2 * working);
   const weights: number[] = [];
+  let most = 0;
   for (let u = 0; u < working; u++) {
     const begin = u * source;
     const end = begin + source;
@@ -115,8 +121,9 @@ function coverage(source: number, working: number): Coverage {
       weights.push(Math.min(end, (k + 1) * working) - Math.max(begin, k * working));
     runs[2 * u] = first;
     runs[2 * u + 1] = k - first;
+    most = Math.max(most, k - first);
   }
-  return { runs, weights };
+  return { runs, weights, most };
 }
 
 let instance: Averaging | undefined;

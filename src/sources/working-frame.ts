@@ -74,12 +74,14 @@ function metres(image: StoredDepth, file: string, size: Size): Float32Array {
   // Depth as a picture has 8 bits; read as depth it would put the whole room within 25 cm.
   if (image.bits === 8) throw new BadFrameError(file, '8-bit values, expected 16-bit depth');
   const stored = sampleNearest(image.data, image, size);
+  const { scale, greatest } = image;
   const depth = new Float32Array(stored.length);
   let measured = 0;
   for (let i = 0; i < stored.length; i++) {
+    const value = stored[i];
     // Written so that NaN, which some sensors send for no measurement, is none.
-    if (!(stored[i] > 0 && stored[i] <= image.greatest)) continue;
-    depth[i] = stored[i] / image.scale;
+    if (!(value > 0 && value <= greatest)) continue;
+    depth[i] = value / scale;
     measured++;
   }
   if (measured === 0) throw new BadFrameError(file, 'no depth: every pixel is without a measurement');

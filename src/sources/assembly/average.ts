@@ -45,6 +45,7 @@ export function meanAlong(
   area: f64,
   out: usize,
 ): void {
+  const areas = f64x2.splat(area);
   for (let u = 0; u < width; u++, columns += 8, out += 3) {
     let from = sums + 12 * <usize>load<u32>(columns);
     const end = weights + ((<usize>load<u32>(columns, 4)) << 2);
@@ -56,8 +57,17 @@ export function meanAlong(
       redGreen = i64x2.add(redGreen, i64x2.extmul_low_i32x4_u(pixel, weight));
       blue = i64x2.add(blue, i64x2.extmul_high_i32x4_u(pixel, weight));
     }
-    store<u8>(out, <u8>(<i32>(<f64>i64x2.extract_lane(redGreen, 0) / area + 0.5)));
-    store<u8>(out, <u8>(<i32>(<f64>i64x2.extract_lane(redGreen, 1) / area + 0.5)), 1);
-    store<u8>(out, <u8>(<i32>(<f64>i64x2.extract_lane(blue, 0) / area + 0.5)), 2);
+    const means = ratios(redGreen, areas);
+    store<u8>(out, <u8>i32x4.extract_lane(means, 0));
+    store<u8>(out, <u8>i32x4.extract_lane(means, 1), 1);
+    store<u8>(out, <u8>i32x4.extract_lane(ratios(blue, areas), 0), 2);
   }
+}
+
+/** Two whole numbers below 2⁵² (u64) over one each (f64), rounded to nearest, halves up (i32, in the first two lanes). */
+function ratios(sums: v128, by: v128): v128 {
+  // The bits of the double 2⁵² + n are those of 2⁵² and those of n.
+  const bits = f64x2.splat(4503599627370496);
+  const exact = f64x2.sub(v128.or(sums, bits), bits);
+  return i32x4.trunc_sat_f64x2_s_zero(f64x2.add(f64x2.div(exact, by), f64x2.splat(0.5)));
 }
