@@ -14,7 +14,7 @@ import { initialNetwork } from '../src/model/network.js';
 import { type ProbabilityMap, toHalves } from '../src/model/probability-map.js';
 import { random } from '../src/random.js';
 import { createServer } from '../src/server/server.js';
-import { openLiveRun } from '../src/stages/live-run.js';
+import { openLiveRun } from '../src/stages/live/run.js';
 import { networkMaps, type ProbabilitySource } from '../src/stages/segmentation.js';
 import { capturedFrames, moved } from './captured.js';
 import { type Figure, SIZE } from './figure.js';

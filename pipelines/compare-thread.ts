@@ -1,9 +1,9 @@
 import { getEventListeners } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { InterruptedError, UserError } from '../src/errors.js';
-import { openLearning } from '../src/stages/learning.js';
+import type { RunEnd, RunMessage, RunThreadData } from '../src/stages/comparison/run-thread.js';
+import { openLearning } from '../src/stages/learning/learning.js';
 import type { Monitor } from '../src/stages/monitor.js';
-import type { RunEnd, RunMessage, RunThreadData } from '../src/stages/run-thread.js';
 import { RunFolder } from '../src/tables/run-folder.js';
 import { learn } from './learn.js';
 

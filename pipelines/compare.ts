@@ -7,12 +7,12 @@ import {
   networksFolder,
   runFolder,
   sharedFolder,
-} from '../src/stages/comparison.js';
-import { comparisonReport } from '../src/stages/comparison-report.js';
-import { isAsked, readRuns, writeRuns } from '../src/stages/comparison-runs.js';
-import { RoundProgress } from '../src/stages/round-progress.js';
-import { type RunEnd, runInThread } from '../src/stages/run-thread.js';
-import { shareStage } from '../src/stages/share.js';
+} from '../src/stages/comparison/comparison.js';
+import { comparisonReport } from '../src/stages/comparison/report.js';
+import { RoundProgress } from '../src/stages/comparison/round-progress.js';
+import { type RunEnd, runInThread } from '../src/stages/comparison/run-thread.js';
+import { isAsked, readRuns, writeRuns } from '../src/stages/comparison/runs.js';
+import { shareStage } from '../src/stages/comparison/share.js';
 import type { ComparisonRow, RunRow } from '../src/tables/schemas.js';
 import { workerUrl } from '../src/worker-url.js';
 

@@ -1,10 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { percent } from '../src/percent.js';
-import { acquireStage, seedLabels } from '../src/stages/acquire.js';
-import type { Learning } from '../src/stages/learning.js';
-import { openRound, type Round, readLabels, roundFolder, writeLabels } from '../src/stages/round.js';
-import { testStage } from '../src/stages/test.js';
+import { acquireStage, seedLabels } from '../src/stages/learning/acquire.js';
+import type { Learning } from '../src/stages/learning/learning.js';
+import { openRound, type Round, readLabels, roundFolder, writeLabels } from '../src/stages/learning/round.js';
+import { testStage } from '../src/stages/learning/test.js';
 import { trainStage } from '../src/stages/train.js';
 import { readParquet, writeParquet } from '../src/tables/parquet.js';
 import { INCIDENCES, type MetricRow, POINTS, ROUNDS, type RoundRow } from '../src/tables/schemas.js';

@@ -2,8 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Recording } from '../src/sources/recording.js';
-import { labelledFrames } from '../src/stages/labelled-frames.js';
 import { parseOptions, type RunOptions } from '../src/stages/options.js';
+import { labelledFrames } from '../src/stages/training/labelled-frames.js';
 import { temporaryFolder } from './sample.js';
 
 /** Scenes a to e of ten frames each; those of which `isLabelled` have labels. */

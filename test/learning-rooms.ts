@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
 import { learn } from '../pipelines/learn.js';
 import { frameName, IGNORE } from '../src/frame.js';
-import type { Learning } from '../src/stages/learning.js';
-import { openRound, readLabels, roundFolder } from '../src/stages/round.js';
+import type { Learning } from '../src/stages/learning/learning.js';
+import { openRound, readLabels, roundFolder } from '../src/stages/learning/round.js';
 import { findStrategy } from '../src/strategies/index.js';
 import { generateRecording } from '../src/synth/generate.js';
 import { ORIGIN, trainingLabelTable } from '../src/tables/frame-tables.js';

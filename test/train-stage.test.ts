@@ -12,7 +12,7 @@ import type { Monitor } from '../src/stages/monitor.js';
 import { parseOptions, type RunOptions } from '../src/stages/options.js';
 import { openRun } from '../src/stages/run.js';
 import { trainStage } from '../src/stages/train.js';
-import { networkConfig, trainingRecipe } from '../src/stages/training-plan.js';
+import { networkConfig, trainingRecipe } from '../src/stages/training/plan.js';
 import { readParquet } from '../src/tables/parquet.js';
 import { HISTORY, VALIDATION } from '../src/tables/schemas.js';
 import { testNetwork } from './model/weights/source-network.js';

@@ -46,11 +46,11 @@ const load = async () => ({
   ...(await import('../server/server.js')),
   ...(await import('../sources/open.js')),
   ...(await import('../sources/ros/topics.js')),
-  ...(await import('../stages/live-labels.js')),
-  ...(await import('../stages/live-networks.js')),
-  ...(await import('../stages/live-pictures.js')),
-  ...(await import('../stages/live-run.js')),
-  ...(await import('../stages/live-tables.js')),
+  ...(await import('../stages/live/labels.js')),
+  ...(await import('../stages/live/networks.js')),
+  ...(await import('../stages/live/pictures.js')),
+  ...(await import('../stages/live/run.js')),
+  ...(await import('../stages/live/tables.js')),
   ...(await import('./summary.js')),
 });
 

@@ -33,13 +33,13 @@ const interrupt = new AbortController();
 const load = async () => ({
   ...(await import('../../pipelines/compare.js')),
   ...(await import('../../pipelines/learn.js')),
-  ...(await import('../stages/comparison.js')),
-  ...(await import('../stages/comparison-report.js')),
-  ...(await import('../stages/learning.js')),
+  ...(await import('../stages/comparison/comparison.js')),
+  ...(await import('../stages/comparison/report.js')),
+  ...(await import('../stages/learning/learning.js')),
   ...(await import('../../pipelines/replay.js')),
   ...(await import('../../pipelines/stages.js')),
   ...(await import('../stages/run.js')),
-  ...(await import('../stages/posted-labels.js')),
+  ...(await import('../stages/training/posted-labels.js')),
   ...(await import('../stages/train.js')),
   ...(await import('./summary.js')),
 });

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { z } from 'zod';
-import { type GivenLearning, type LearningOptions, learningOptions } from '../stages/learning-options.js';
+import { type GivenLearning, type LearningOptions, learningOptions } from '../stages/learning/options.js';
 import { type RunOptions, runOptions, TRAINING_OPTIONS } from '../stages/options.js';
 import { STRATEGIES } from '../strategies/index.js';
 

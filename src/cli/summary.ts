@@ -2,7 +2,7 @@ import Table from 'cli-table3';
 import type { Compared } from '../../pipelines/compare.js';
 import type { Replayed } from '../../pipelines/replay.js';
 import { percent } from '../percent.js';
-import { sayRun } from '../stages/round-progress.js';
+import { sayRun } from '../stages/comparison/round-progress.js';
 import type { Run } from '../stages/run.js';
 import { trainsNetwork } from '../stages/run-state.js';
 import { readParquet } from '../tables/parquet.js';

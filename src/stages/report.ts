@@ -34,7 +34,7 @@ import type { Run } from './run.js';
 import { missingStage, trainsNetwork } from './run-state.js';
 import type { Scene } from './scene.js';
 import { selectionsKey } from './select.js';
-import { networkConfig, trainingRecipe } from './training-plan.js';
+import { networkConfig, trainingRecipe } from './training/plan.js';
 
 /**
  * Writes report.html from the run's tables and the recording's frames. Scenes and pictures go through one at a time.

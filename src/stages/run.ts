@@ -10,9 +10,7 @@ import { openRecording } from '../sources/open.js';
 import type { FrameEntry, Recording } from '../sources/recording.js';
 import type { FrameId } from '../tables/frame-tables.js';
 import { RunFolder } from '../tables/run-folder.js';
-import { pretrainedBackbone } from './initialise.js';
-import { isFrameCount, labelledFrames } from './labelled-frames.js';
-import { readLiveManifest } from './live-manifest.js';
+import { readLiveManifest } from './live/manifest.js';
 import { type Monitor, SILENT } from './monitor.js';
 import {
   optionName,
@@ -23,7 +21,9 @@ import {
   sayValue,
   TRAINING_OPTIONS,
 } from './options.js';
-import { networkConfig } from './training-plan.js';
+import { pretrainedBackbone } from './training/initialise.js';
+import { isFrameCount, labelledFrames } from './training/labelled-frames.js';
+import { networkConfig } from './training/plan.js';
 
 /** Labels of the training frames, pixel by pixel. */
 export interface TrainingLabels {

@@ -9,11 +9,11 @@ import { Trainer } from '../model/training/trainer.js';
 import type { Backbone } from '../model/weights/backbone.js';
 import { percent } from '../percent.js';
 import type { FrameEntry } from '../sources/recording.js';
-import { pretrainedBackbone, startingNetwork, whyRandom } from './initialise.js';
-import { labelledImages } from './labelled-images.js';
 import type { Run } from './run.js';
-import { TrainingFiles } from './training-files.js';
-import { networkConfig, trainingRecipe } from './training-plan.js';
+import { TrainingFiles } from './training/files.js';
+import { pretrainedBackbone, startingNetwork, whyRandom } from './training/initialise.js';
+import { labelledImages } from './training/labelled-images.js';
+import { networkConfig, trainingRecipe } from './training/plan.js';
 
 /** Raised when the same inputs come to give another network. */
 const VERSION = 2;

@@ -14,10 +14,10 @@ import { addDesk } from '../../src/server/desk/desk.js';
 import { createServer } from '../../src/server/server.js';
 import { openRecording } from '../../src/sources/open.js';
 import type { FrameEntry } from '../../src/sources/recording.js';
-import { LiveLabels } from '../../src/stages/live-labels.js';
-import { LiveNetworks } from '../../src/stages/live-networks.js';
-import { LivePictures } from '../../src/stages/live-pictures.js';
-import { openLiveRun } from '../../src/stages/live-run.js';
+import { LiveLabels } from '../../src/stages/live/labels.js';
+import { LiveNetworks } from '../../src/stages/live/networks.js';
+import { LivePictures } from '../../src/stages/live/pictures.js';
+import { openLiveRun } from '../../src/stages/live/run.js';
 import { QUICK, smallRecording, temporaryFolder } from '../sample.js';
 
 const TOKEN = 'a-secret';

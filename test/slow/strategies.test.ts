@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, test } from 'vitest';
-import { openLearning } from '../../src/stages/learning.js';
+import { openLearning } from '../../src/stages/learning/learning.js';
 import { STRATEGIES } from '../../src/strategies/index.js';
 import { playTwoRounds, QUICK, smallRooms } from '../learning-rooms.js';
 

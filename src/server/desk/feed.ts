@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { WebSocket } from 'ws';
 import { z } from 'zod';
-import { windowTable } from '../../stages/live-tables.js';
+import { windowTable } from '../../stages/live/tables.js';
 import type { WindowRow } from '../../tables/schemas.js';
 import type { LiveDesk } from './desk.js';
 import type { PickedWindow, ShownPick } from './messages.js';

@@ -1,16 +1,16 @@
-import { UserError } from '../errors.js';
-import { startBackend } from '../model/backend.js';
-import type { DeepLabConfig } from '../model/deeplab.js';
-import { initialNetwork, type Network } from '../model/network.js';
-import { prepareSample } from '../model/training/prepare.js';
-import type { TrainingOptions } from '../model/training/recipe.js';
-import type { ImageSet } from '../model/training/samples.js';
-import { BACKBONE_WIDTHS, type Backbone } from '../model/weights/backbone.js';
-import { findBackbone } from '../model/weights/cache.js';
-import { importBackbone } from '../model/weights/import.js';
-import { initialiseFrom } from '../model/weights/initialise.js';
-import { type CalibrationImage, unfoldBatchNorm } from '../model/weights/unfold-batch-norm.js';
-import type { RunOptions } from './options.js';
+import { UserError } from '../../errors.js';
+import { startBackend } from '../../model/backend.js';
+import type { DeepLabConfig } from '../../model/deeplab.js';
+import { initialNetwork, type Network } from '../../model/network.js';
+import { prepareSample } from '../../model/training/prepare.js';
+import type { TrainingOptions } from '../../model/training/recipe.js';
+import type { ImageSet } from '../../model/training/samples.js';
+import { BACKBONE_WIDTHS, type Backbone } from '../../model/weights/backbone.js';
+import { findBackbone } from '../../model/weights/cache.js';
+import { importBackbone } from '../../model/weights/import.js';
+import { initialiseFrom } from '../../model/weights/initialise.js';
+import { type CalibrationImage, unfoldBatchNorm } from '../../model/weights/unfold-batch-norm.js';
+import type { RunOptions } from '../options.js';
 
 /**
  * The pretrained backbone that a run's options ask for; undefined for random weights.

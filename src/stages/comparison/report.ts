@@ -2,24 +2,28 @@ import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { lastValueFrom, of } from 'rxjs';
 import sharp from 'sharp';
-import { runsOf, type UnfinishedRun } from '../comparison/runs.js';
-import { BadFrameError } from '../errors.js';
-import { isMissing, writeFileAtomically } from '../files.js';
-import { frameName } from '../frame.js';
-import { regionOf } from '../labels/label-row.js';
-import { paint } from '../labels/paint.js';
-import { compareCommand, kebab, type OptionValue } from '../report/command-line.js';
-import { counted } from '../report/numbers.js';
+import { runsOf, type UnfinishedRun } from '../../comparison/runs.js';
+import { BadFrameError } from '../../errors.js';
+import { isMissing, writeFileAtomically } from '../../files.js';
+import { frameName } from '../../frame.js';
+import { regionOf } from '../../labels/label-row.js';
+import { paint } from '../../labels/paint.js';
+import { compareCommand, kebab, type OptionValue } from '../../report/command-line.js';
+import { counted } from '../../report/numbers.js';
 import {
   type ComparisonContent,
   type NamedValue,
   type PickedPicture,
   runName,
-} from '../report/strategy-comparison/content.js';
-import { comparisonPlots, comparisonTables, renderComparison } from '../report/strategy-comparison/page.js';
-import { drawPicked, MOST_PICTURES } from '../report/strategy-comparison/picked.js';
-import { STRATEGIES } from '../strategies/index.js';
-import { keepParquet } from '../tables/parquet.js';
+} from '../../report/strategy-comparison/content.js';
+import {
+  comparisonPlots,
+  comparisonTables,
+  renderComparison,
+} from '../../report/strategy-comparison/page.js';
+import { drawPicked, MOST_PICTURES } from '../../report/strategy-comparison/picked.js';
+import { STRATEGIES } from '../../strategies/index.js';
+import { keepParquet } from '../../tables/parquet.js';
 import {
   COMPARISON,
   type ComparisonRow,
@@ -28,17 +32,17 @@ import {
   ROUNDS,
   type RoundRow,
   type RunRow,
-} from '../tables/schemas.js';
-import { VERSION } from '../version.js';
+} from '../../tables/schemas.js';
+import { VERSION } from '../../version.js';
+import { type LearningOptions, parseLearning } from '../learning/options.js';
+import { readLabels } from '../learning/round.js';
+import { distinctNames } from '../measure.js';
+import { superpixelsOf } from '../observe.js';
+import { parseOptions, type RunOptions } from '../options.js';
+import { listScenes } from '../scene.js';
+import { networkConfig, trainingRecipe } from '../training/plan.js';
 import { type Comparison, FULL, poolRun, runFolder } from './comparison.js';
-import { readRounds } from './comparison-runs.js';
-import { type LearningOptions, parseLearning } from './learning-options.js';
-import { distinctNames } from './measure.js';
-import { superpixelsOf } from './observe.js';
-import { parseOptions, type RunOptions } from './options.js';
-import { readLabels } from './round.js';
-import { listScenes } from './scene.js';
-import { networkConfig, trainingRecipe } from './training-plan.js';
+import { readRounds } from './runs.js';
 
 /** Points an inch of the plots' bitmaps: twice as many pixels as the drawing has units. */
 const PNG_DENSITY = 144;

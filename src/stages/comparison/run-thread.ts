@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
-import type { RoundRow } from '../tables/schemas.js';
-import type { LearningOptions } from './learning-options.js';
-import type { RunOptions } from './options.js';
+import type { RoundRow } from '../../tables/schemas.js';
+import type { LearningOptions } from '../learning/options.js';
+import type { RunOptions } from '../options.js';
 
 /** One run of a comparison, as its thread is started with. Folders by path. */
 export interface RunThreadData {

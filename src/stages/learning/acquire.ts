@@ -1,21 +1,21 @@
 import { concatMap, lastValueFrom, takeWhile, tap, toArray } from 'rxjs';
-import { BadFrameError, UserError } from '../errors.js';
-import { frameName, IGNORE } from '../frame.js';
-import { effortOf } from '../labels/effort.js';
-import { rowOf } from '../labels/label-row.js';
-import { distinctClasses } from '../labels/oracle.js';
-import { paint } from '../labels/paint.js';
-import { random, seedOf, shuffle } from '../random.js';
-import { BudgetMeter, parseBudget } from '../selection/budget.js';
-import type { Candidate } from '../strategies/strategy.js';
-import { ORIGIN } from '../tables/frame-tables.js';
-import type { LabelRow } from '../tables/schemas.js';
+import { BadFrameError, UserError } from '../../errors.js';
+import { frameName, IGNORE } from '../../frame.js';
+import { effortOf } from '../../labels/effort.js';
+import { rowOf } from '../../labels/label-row.js';
+import { distinctClasses } from '../../labels/oracle.js';
+import { paint } from '../../labels/paint.js';
+import { random, seedOf, shuffle } from '../../random.js';
+import { BudgetMeter, parseBudget } from '../../selection/budget.js';
+import type { Candidate } from '../../strategies/strategy.js';
+import { ORIGIN } from '../../tables/frame-tables.js';
+import type { LabelRow } from '../../tables/schemas.js';
+import { stageNetwork } from '../network.js';
+import { storedSuperpixels } from '../origins.js';
+import { listScenes } from '../scene.js';
 import type { Learning } from './learning.js';
-import { stageNetwork } from './network.js';
-import { storedSuperpixels } from './origins.js';
 import { roundPool } from './pool.js';
 import { pseudoLabelTable, type Round } from './round.js';
-import { listScenes } from './scene.js';
 
 /** The seed set: random images of the pool, at least one, or those listed, labelled whole (paper, §4.1). */
 export async function seedLabels({

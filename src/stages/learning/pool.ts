@@ -1,23 +1,23 @@
 import { concatMap, filter, map, type Observable, type OperatorFunction, of, tap } from 'rxjs';
-import { type Frame, frameName } from '../frame.js';
-import { pull } from '../operators/pull.js';
-import { readFrames } from '../operators/read-frames.js';
-import { skipBadFrames } from '../operators/skip-bad-frames.js';
-import { random, seedOf } from '../random.js';
-import type { FrameEntry } from '../sources/recording.js';
-import { consensusOf } from '../store/consensus.js';
-import type { PointStore } from '../store/point-store.js';
-import type { Pool, PoolFrame } from '../strategies/strategy.js';
-import { type FrameId, ORIGIN, trainingLabelTable } from '../tables/frame-tables.js';
-import { footprintsOf } from './footprints.js';
-import { type Progress, SILENT } from './monitor.js';
-import type { StageNetwork } from './network.js';
-import { inFlight, observeScene } from './observe.js';
-import { storedSuperpixels } from './origins.js';
+import { type Frame, frameName } from '../../frame.js';
+import { pull } from '../../operators/pull.js';
+import { readFrames } from '../../operators/read-frames.js';
+import { skipBadFrames } from '../../operators/skip-bad-frames.js';
+import { random, seedOf } from '../../random.js';
+import type { FrameEntry } from '../../sources/recording.js';
+import { consensusOf } from '../../store/consensus.js';
+import type { PointStore } from '../../store/point-store.js';
+import type { Pool, PoolFrame } from '../../strategies/strategy.js';
+import { type FrameId, ORIGIN, trainingLabelTable } from '../../tables/frame-tables.js';
+import { footprintsOf } from '../footprints.js';
+import { type Progress, SILENT } from '../monitor.js';
+import type { StageNetwork } from '../network.js';
+import { inFlight, observeScene } from '../observe.js';
+import { storedSuperpixels } from '../origins.js';
+import { listScenes, type Scene } from '../scene.js';
+import { scoreScene } from '../score.js';
+import { type LabelledSuperpixels, surfacesOf } from '../surfaces.js';
 import type { Round } from './round.js';
-import { listScenes, type Scene } from './scene.js';
-import { scoreScene } from './score.js';
-import { type LabelledSuperpixels, surfacesOf } from './surfaces.js';
 
 /**
  * What a strategy may ask of a round; read and computed when it does.

@@ -1,9 +1,9 @@
-import { percent } from '../percent.js';
-import type { RoundRow, RunRow } from '../tables/schemas.js';
+import { percent } from '../../percent.js';
+import type { RoundRow, RunRow } from '../../tables/schemas.js';
+import type { Progress } from '../monitor.js';
 import { type Comparison, type ComparisonRun, FULL } from './comparison.js';
-import { readRounds } from './comparison-runs.js';
-import type { Progress } from './monitor.js';
 import type { RunEnd, RunNews } from './run-thread.js';
+import { readRounds } from './runs.js';
 
 /** Tells the user how far the runs of a comparison are, in rounds of all of them. */
 export class RoundProgress {

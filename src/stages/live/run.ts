@@ -1,15 +1,15 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { UserError } from '../errors.js';
-import { isMissing } from '../files.js';
-import type { LiveSource } from '../live/live-source.js';
-import { readClassNames } from '../model/inference/model-folder.js';
-import { RunFolder } from '../tables/run-folder.js';
-import { INCIDENCES } from '../tables/schemas.js';
-import { labelledFrames } from './labelled-frames.js';
-import { type Monitor, SILENT } from './monitor.js';
-import { parseOptions, type RunOptions } from './options.js';
-import { absolutePaths, noteCorrection, type Run } from './run.js';
+import { UserError } from '../../errors.js';
+import { isMissing } from '../../files.js';
+import type { LiveSource } from '../../live/live-source.js';
+import { readClassNames } from '../../model/inference/model-folder.js';
+import { RunFolder } from '../../tables/run-folder.js';
+import { INCIDENCES } from '../../tables/schemas.js';
+import { type Monitor, SILENT } from '../monitor.js';
+import { parseOptions, type RunOptions } from '../options.js';
+import { absolutePaths, noteCorrection, type Run } from '../run.js';
+import { labelledFrames } from '../training/labelled-frames.js';
 
 const NONE: ReadonlySet<string> = new Set();
 

@@ -1,15 +1,15 @@
-import { UserError } from '../errors.js';
-import { frameName, IGNORE } from '../frame.js';
-import { digest } from '../hash.js';
-import { readClassNames } from '../model/inference/model-folder.js';
-import { superpixelTable } from '../tables/frame-tables.js';
-import { RunFolder } from '../tables/run-folder.js';
-import type { LiveLabelRow } from '../tables/schemas.js';
-import { readLiveManifest } from './live-manifest.js';
-import { liveLabelTable } from './live-tables.js';
-import type { Run } from './run.js';
-import type { Scene } from './scene.js';
-import { withTrainingLabels } from './training-labels.js';
+import { UserError } from '../../errors.js';
+import { frameName, IGNORE } from '../../frame.js';
+import { digest } from '../../hash.js';
+import { readClassNames } from '../../model/inference/model-folder.js';
+import { superpixelTable } from '../../tables/frame-tables.js';
+import { RunFolder } from '../../tables/run-folder.js';
+import type { LiveLabelRow } from '../../tables/schemas.js';
+import { readLiveManifest } from '../live/manifest.js';
+import { liveLabelTable } from '../live/tables.js';
+import type { Run } from '../run.js';
+import type { Scene } from '../scene.js';
+import { withTrainingLabels } from './labels.js';
 
 /** Raised when the same labels come to give other training labels. */
 const VERSION = 1;

@@ -1,18 +1,18 @@
 import { concatMap, lastValueFrom, map, of, tap } from 'rxjs';
-import { frameName } from '../frame.js';
-import { digest } from '../hash.js';
-import { Calibration } from '../model/evaluation/calibration.js';
-import { ConfusionMatrix } from '../model/evaluation/confusion-matrix.js';
-import { evaluate } from '../model/evaluation/evaluate.js';
-import { pull } from '../operators/pull.js';
-import { readFrames } from '../operators/read-frames.js';
-import { skipBadFrames } from '../operators/skip-bad-frames.js';
-import { readParquet, writeParquet } from '../tables/parquet.js';
-import { CALIBRATION, CONFUSION, METRICS, type MetricRow } from '../tables/schemas.js';
+import { frameName } from '../../frame.js';
+import { digest } from '../../hash.js';
+import { Calibration } from '../../model/evaluation/calibration.js';
+import { ConfusionMatrix } from '../../model/evaluation/confusion-matrix.js';
+import { evaluate } from '../../model/evaluation/evaluate.js';
+import { pull } from '../../operators/pull.js';
+import { readFrames } from '../../operators/read-frames.js';
+import { skipBadFrames } from '../../operators/skip-bad-frames.js';
+import { readParquet, writeParquet } from '../../tables/parquet.js';
+import { CALIBRATION, CONFUSION, METRICS, type MetricRow } from '../../tables/schemas.js';
+import { calibrationRows, confusionRows, distinctNames, metricRows } from '../measure.js';
+import { stageNetwork } from '../network.js';
+import { inFlight } from '../observe.js';
 import type { Learning } from './learning.js';
-import { calibrationRows, confusionRows, distinctNames, metricRows } from './measure.js';
-import { stageNetwork } from './network.js';
-import { inFlight } from './observe.js';
 import type { Round } from './round.js';
 
 /**

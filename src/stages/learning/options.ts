@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { UserError } from '../errors.js';
-import { checkTimes, PAPER_TIMES } from '../labels/effort.js';
+import { UserError } from '../../errors.js';
+import { checkTimes, PAPER_TIMES } from '../../labels/effort.js';
 
 /** Names of frames, `scene/frame`, in the recording's order. */
 const frames = z.array(z.string()).min(1).readonly();

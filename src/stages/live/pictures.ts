@@ -1,12 +1,12 @@
 import sharp from 'sharp';
-import type { Frame } from '../frame.js';
-import type { LiveScenes } from '../live/live-scenes.js';
-import { HEAT } from '../report/colour-map.js';
-import { cropBox } from '../report/figure.js';
-import { outlineOf } from '../report/outline.js';
-import type { Superpixels } from '../superpixels/superpixels.js';
-import { type FrameId, superpixelTable } from '../tables/frame-tables.js';
-import type { Run } from './run.js';
+import type { Frame } from '../../frame.js';
+import type { LiveScenes } from '../../live/live-scenes.js';
+import { HEAT } from '../../report/colour-map.js';
+import { cropBox } from '../../report/figure.js';
+import { outlineOf } from '../../report/outline.js';
+import type { Superpixels } from '../../superpixels/superpixels.js';
+import { type FrameId, superpixelTable } from '../../tables/frame-tables.js';
+import type { Run } from '../run.js';
 
 /** Frames kept decoded: the pictures of a page's queue are of few. */
 const KEPT = 16;

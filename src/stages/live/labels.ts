@@ -1,11 +1,11 @@
 import { type Observable, Subject } from 'rxjs';
-import { UserError } from '../errors.js';
-import { frameName } from '../frame.js';
-import { OneAtATime } from '../live/one-at-a-time.js';
-import { incidenceTable } from '../tables/frame-tables.js';
-import type { LiveLabelRow } from '../tables/schemas.js';
-import { liveLabelTable } from './live-tables.js';
-import type { Run } from './run.js';
+import { UserError } from '../../errors.js';
+import { frameName } from '../../frame.js';
+import { OneAtATime } from '../../live/one-at-a-time.js';
+import { incidenceTable } from '../../tables/frame-tables.js';
+import type { LiveLabelRow } from '../../tables/schemas.js';
+import type { Run } from '../run.js';
+import { liveLabelTable } from './tables.js';
 
 /** A superpixel that somebody says the class of. */
 export interface GivenLabel {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { NumberedFiles } from '../tables/numbered-files.js';
-import { LIVE_LABELS, WINDOWS } from '../tables/schemas.js';
-import type { Run } from './run.js';
+import { NumberedFiles } from '../../tables/numbered-files.js';
+import { LIVE_LABELS, WINDOWS } from '../../tables/schemas.js';
+import type { Run } from '../run.js';
 
 /** What was picked, a file a window. */
 export function windowTable({ folder }: Pick<Run, 'folder'>): NumberedFiles<typeof WINDOWS> {

@@ -1,6 +1,6 @@
-import { UserError } from '../errors.js';
-import { keepParquet, readParquet } from '../tables/parquet.js';
-import { ROUNDS, type RoundRow, RUNS, type RunRow } from '../tables/schemas.js';
+import { UserError } from '../../errors.js';
+import { keepParquet, readParquet } from '../../tables/parquet.js';
+import { ROUNDS, type RoundRow, RUNS, type RunRow } from '../../tables/schemas.js';
 import { type Comparison, type ComparisonRun, FULL, learningOf, runFolder } from './comparison.js';
 
 /**

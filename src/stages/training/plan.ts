@@ -1,5 +1,5 @@
-import type { Size } from '../frame.js';
-import type { DeepLabConfig } from '../model/deeplab.js';
+import type { Size } from '../../frame.js';
+import type { DeepLabConfig } from '../../model/deeplab.js';
 import {
   type Augmentation,
   PAPER_EPOCHS,
@@ -7,8 +7,8 @@ import {
   QUICK_RECIPE,
   type TrainingOptions,
   withFrozenBackbone,
-} from '../model/training/recipe.js';
-import type { RunOptions } from './options.js';
+} from '../../model/training/recipe.js';
+import type { RunOptions } from '../options.js';
 
 const PROFILES = {
   quick: { width: 0.35, head: 'slim', epochs: null, recipe: QUICK_RECIPE },

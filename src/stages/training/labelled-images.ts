@@ -1,9 +1,9 @@
-import { BadFrameError, UserError } from '../errors.js';
-import { frameName } from '../frame.js';
-import type { LabelledImage } from '../model/training/crop.js';
-import type { ImageSet } from '../model/training/samples.js';
-import type { FrameEntry } from '../sources/recording.js';
-import type { Run } from './run.js';
+import { BadFrameError, UserError } from '../../errors.js';
+import { frameName } from '../../frame.js';
+import type { LabelledImage } from '../../model/training/crop.js';
+import type { ImageSet } from '../../model/training/samples.js';
+import type { FrameEntry } from '../../sources/recording.js';
+import type { Run } from '../run.js';
 
 /** Bytes of decoded images kept in memory, of each set; what comes after them is decoded again when drawn. */
 const MOST_KEPT = 300e6;

@@ -1,9 +1,9 @@
 import { type Observable, Subject } from 'rxjs';
-import { UserError } from '../errors.js';
-import { OneAtATime } from '../live/one-at-a-time.js';
-import { readClassNames } from '../model/inference/model-folder.js';
-import type { Run } from './run.js';
-import { networkMaps, type ProbabilitySource } from './segmentation.js';
+import { UserError } from '../../errors.js';
+import { OneAtATime } from '../../live/one-at-a-time.js';
+import { readClassNames } from '../../model/inference/model-folder.js';
+import type { Run } from '../run.js';
+import { networkMaps, type ProbabilitySource } from '../segmentation.js';
 
 /** The networks of a live run: the first one, and those that take its place while frames come. */
 export class LiveNetworks {

@@ -1,21 +1,21 @@
 import { existsSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import { UserError } from '../errors.js';
-import type { Size } from '../frame.js';
-import type { AnnotationTimes } from '../labels/effort.js';
-import { type Annotator, groundTruth } from '../labels/oracle.js';
-import { chooseBackend } from '../model/backend.js';
-import { openRecording } from '../sources/open.js';
-import type { FrameEntry } from '../sources/recording.js';
-import { findStrategy } from '../strategies/index.js';
-import type { Strategy } from '../strategies/strategy.js';
-import { RunFolder } from '../tables/run-folder.js';
-import { type LearningFrames, learningFrames, readLists } from './learning-frames.js';
-import { type GivenLearning, type LearningOptions, parseLearning } from './learning-options.js';
-import { type Monitor, SILENT } from './monitor.js';
-import { parseOptions, type RunOptions, sayOption } from './options.js';
-import { absolutePaths, framesByScene, noteCorrection } from './run.js';
+import { UserError } from '../../errors.js';
+import type { Size } from '../../frame.js';
+import type { AnnotationTimes } from '../../labels/effort.js';
+import { type Annotator, groundTruth } from '../../labels/oracle.js';
+import { chooseBackend } from '../../model/backend.js';
+import { openRecording } from '../../sources/open.js';
+import type { FrameEntry } from '../../sources/recording.js';
+import { findStrategy } from '../../strategies/index.js';
+import type { Strategy } from '../../strategies/strategy.js';
+import { RunFolder } from '../../tables/run-folder.js';
+import { type Monitor, SILENT } from '../monitor.js';
+import { parseOptions, type RunOptions, sayOption } from '../options.js';
+import { absolutePaths, framesByScene, noteCorrection } from '../run.js';
+import { type LearningFrames, learningFrames, readLists } from './frames.js';
+import { type GivenLearning, type LearningOptions, parseLearning } from './options.js';
 
 /** Everything that the rounds of active learning share. */
 export interface Learning extends LearningFrames {

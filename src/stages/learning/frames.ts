@@ -1,9 +1,9 @@
-import { UserError } from '../errors.js';
-import { frameName } from '../frame.js';
-import type { FrameEntry, Recording } from '../sources/recording.js';
-import { labelledFrames, readList } from './labelled-frames.js';
-import type { GivenLearning, LearningOptions } from './learning-options.js';
-import type { RunOptions } from './options.js';
+import { UserError } from '../../errors.js';
+import { frameName } from '../../frame.js';
+import type { FrameEntry, Recording } from '../../sources/recording.js';
+import type { RunOptions } from '../options.js';
+import { labelledFrames, readList } from '../training/labelled-frames.js';
+import type { GivenLearning, LearningOptions } from './options.js';
 
 /**
  * Options with the frames that files name in the files' place: what counts, and is kept, is what a list says.

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { UserError } from '../errors.js';
-import { RunFolder } from '../tables/run-folder.js';
-import { INCIDENCES } from '../tables/schemas.js';
+import { UserError } from '../../errors.js';
+import { RunFolder } from '../../tables/run-folder.js';
+import { INCIDENCES } from '../../tables/schemas.js';
 
 /** What the folder of a live run says of itself. */
 export interface LiveManifest {

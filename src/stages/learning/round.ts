@@ -1,15 +1,15 @@
-import { IGNORE } from '../frame.js';
-import { digest } from '../hash.js';
-import { LabelState } from '../labels/label-state.js';
-import { trainingLabelTable } from '../tables/frame-tables.js';
-import { readParquet, writeParquet } from '../tables/parquet.js';
-import type { RunFolder } from '../tables/run-folder.js';
-import { LABELS, type LabelRow } from '../tables/schemas.js';
+import { IGNORE } from '../../frame.js';
+import { digest } from '../../hash.js';
+import { LabelState } from '../../labels/label-state.js';
+import { trainingLabelTable } from '../../tables/frame-tables.js';
+import { readParquet, writeParquet } from '../../tables/parquet.js';
+import type { RunFolder } from '../../tables/run-folder.js';
+import { LABELS, type LabelRow } from '../../tables/schemas.js';
+import { storedSuperpixels } from '../origins.js';
+import type { Run } from '../run.js';
+import type { Scene } from '../scene.js';
+import { withTrainingLabels } from '../training/labels.js';
 import type { Learning } from './learning.js';
-import { storedSuperpixels } from './origins.js';
-import type { Run } from './run.js';
-import type { Scene } from './scene.js';
-import { withTrainingLabels } from './training-labels.js';
 
 /** One turn of the loop: a network trained on what is labelled so far, and what it chooses next. */
 export interface Round {

@@ -1,15 +1,15 @@
-import { frameName, IGNORE } from '../frame.js';
-import { SurfaceVotes } from '../labels/surface-votes.js';
+import { frameName, IGNORE } from '../../frame.js';
+import { SurfaceVotes } from '../../labels/surface-votes.js';
 import {
   type FrameId,
   type FrameLabels,
   type FrameTable,
   ORIGIN,
   trainingLabelTable,
-} from '../tables/frame-tables.js';
-import { footprintsOf } from './footprints.js';
-import type { Run, TrainingLabels } from './run.js';
-import { listScenes, type Scene } from './scene.js';
+} from '../../tables/frame-tables.js';
+import { footprintsOf } from '../footprints.js';
+import type { Run, TrainingLabels } from '../run.js';
+import { listScenes, type Scene } from '../scene.js';
 
 /** What frames are trained on, pixel by pixel. */
 export interface LabelSources {

@@ -1,7 +1,7 @@
-import { InterruptedError } from '../errors.js';
+import { InterruptedError } from '../../errors.js';
+import { footprintsOf } from '../footprints.js';
+import { listScenes } from '../scene.js';
 import { type Comparison, poolRun } from './comparison.js';
-import { footprintsOf } from './footprints.js';
-import { listScenes } from './scene.js';
 
 /** Cuts the superpixels and makes the footprints of the whole pool, so that the runs of a comparison only read them. */
 export async function shareStage(comparison: Comparison): Promise<void> {

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { UserError } from '../errors.js';
-import { isMissing } from '../files.js';
-import { frameName } from '../frame.js';
-import { random, seedOf, shuffle } from '../random.js';
-import { parseFrameList } from '../sources/frame-list.js';
-import type { Recording } from '../sources/recording.js';
-import type { RunOptions } from './options.js';
+import { UserError } from '../../errors.js';
+import { isMissing } from '../../files.js';
+import { frameName } from '../../frame.js';
+import { random, seedOf, shuffle } from '../../random.js';
+import { parseFrameList } from '../../sources/frame-list.js';
+import type { Recording } from '../../sources/recording.js';
+import type { RunOptions } from '../options.js';
 
 /** Share of the frames that makes a seed set where every frame is labelled, and its least size. */
 const SEED_SHARE = 0.1;

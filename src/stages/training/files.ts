@@ -1,8 +1,8 @@
 import { constants, existsSync } from 'node:fs';
 import { copyFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError } from '../errors.js';
-import { writeAtomically } from '../files.js';
+import { UserError } from '../../errors.js';
+import { writeAtomically } from '../../files.js';
 import {
   loadNetwork,
   loadTraining,
@@ -10,13 +10,13 @@ import {
   saveNetwork,
   saveTraining,
   TRAINING_FILE,
-} from '../model/checkpoint.js';
-import type { TrainingState } from '../model/training/state.js';
-import type { TrainingStep } from '../model/training/trainer.js';
-import { readParquet, writeParquet } from '../tables/parquet.js';
-import { HISTORY, type HistoryRow, VALIDATION, type ValidationRow } from '../tables/schemas.js';
-import type { Monitor } from './monitor.js';
-import type { Run } from './run.js';
+} from '../../model/checkpoint.js';
+import type { TrainingState } from '../../model/training/state.js';
+import type { TrainingStep } from '../../model/training/trainer.js';
+import { readParquet, writeParquet } from '../../tables/parquet.js';
+import { HISTORY, type HistoryRow, VALIDATION, type ValidationRow } from '../../tables/schemas.js';
+import type { Monitor } from '../monitor.js';
+import type { Run } from '../run.js';
 
 /** What training writes: the model folder, and tables that agree with it. */
 export class TrainingFiles {

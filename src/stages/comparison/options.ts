@@ -1,6 +1,6 @@
-import { UserError } from '../errors.js';
-import { findStrategy, STRATEGIES } from '../strategies/index.js';
-import type { Strategy } from '../strategies/strategy.js';
+import { UserError } from '../../errors.js';
+import { findStrategy, STRATEGIES } from '../../strategies/index.js';
+import type { Strategy } from '../../strategies/strategy.js';
 
 /** Seeds that a number of them may ask for. */
 const MOST_SEEDS = 1000;

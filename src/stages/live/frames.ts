@@ -1,16 +1,16 @@
 import { concatMap, lastValueFrom, type OperatorFunction, of, pipe } from 'rxjs';
-import { frameName } from '../frame.js';
-import { observe } from '../operators/observe.js';
-import { readFrames } from '../operators/read-frames.js';
-import { stored } from '../operators/stored.js';
-import type { FrameEntry } from '../sources/recording.js';
-import type { Incidences } from '../store/incidences.js';
-import { type BinnedFrame, type FrameId, incidenceTable } from '../tables/frame-tables.js';
-import type { FrameThreads } from './frame-threads.js';
-import { sceneKeys } from './keys.js';
-import { superpixelsOf } from './observe.js';
-import type { Run } from './run.js';
-import { type ProbabilitySource, segmentation } from './segmentation.js';
+import { frameName } from '../../frame.js';
+import { observe } from '../../operators/observe.js';
+import { readFrames } from '../../operators/read-frames.js';
+import { stored } from '../../operators/stored.js';
+import type { FrameEntry } from '../../sources/recording.js';
+import type { Incidences } from '../../store/incidences.js';
+import { type BinnedFrame, type FrameId, incidenceTable } from '../../tables/frame-tables.js';
+import type { FrameThreads } from '../frame-threads.js';
+import { sceneKeys } from '../keys.js';
+import { superpixelsOf } from '../observe.js';
+import type { Run } from '../run.js';
+import { type ProbabilitySource, segmentation } from '../segmentation.js';
 
 /**
  * Looks at frames as they come, of one scene or many: superpixels, probabilities and incidences, each stored, or taken from where
