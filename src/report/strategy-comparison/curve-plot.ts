@@ -9,7 +9,7 @@ import type { Series } from './series.js';
 
 /** More lines than these, and spreads hide each other: only those of the emphasised are drawn. */
 const MOST_SPREADS = 6;
-const MARGINS = { marginTop: 26, marginRight: 208, marginBottom: 42, marginLeft: 44 };
+const MARGINS = { marginTop: 26, marginRight: 224, marginBottom: 42, marginLeft: 44 };
 /** Pixels right of the plot's edge: where leaders end, a sample of the line lies, and its name starts. */
 const LEADER = 18;
 const SAMPLE = [22, 46] as const;

@@ -35,5 +35,5 @@ export function roundDomain(values: readonly number[]): [number, number] {
 
 /** So much of a name as a key has room for. */
 export function clipped(name: string): string {
-  return name.length > 18 ? `${name.slice(0, 17)}…` : name;
+  return name.length > 20 ? `${name.slice(0, 19)}…` : name;
 }

@@ -10,7 +10,7 @@ const TEST = 'expected a share of the scenes in percent, above 0 and below 100, 
 
 /** Options of active learning on top of a run's, as `run.json` keeps them. */
 export const learningOptions = z.strictObject({
-  strategy: z.string().default('viewal+carry').describe('what chooses the regions to label'),
+  strategy: z.string().default('viewal+sample+carry').describe('what chooses the regions to label'),
   rounds: z
     .int('expected a whole number of rounds')
     .min(0)
